@@ -1,0 +1,206 @@
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use event_listener::Event;
+use slab::Slab;
+use thiserror::Error;
+
+use super::Runtime;
+use super::runner::{Cancellation, Outcome, Report, Runner};
+
+/// Background futures that belong together and are waited for together.
+///
+/// A child that ends, in whatever way, leaves the group by itself; the group grows with the
+/// children that run, not with those that ever ran. Dropping the group cancels all children without
+/// waiting for them.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # async fn example(runtime: Arc<dyn chat_core::runtime::Runtime>) {
+/// use chat_core::runtime::TaskGroup;
+///
+/// let group = TaskGroup::new(runtime);
+/// for child in 0..3 {
+///     group.spawn(async move { println!("child {child}") }).expect("the group is open");
+/// }
+/// group.join().await;
+/// assert!(group.is_empty());
+/// # }
+/// ```
+pub struct TaskGroup {
+    runtime: Arc<dyn Runtime>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    children: Mutex<Children>,
+    /// Notified when the last child has ended.
+    emptied: Event,
+}
+
+struct Children {
+    running: Slab<Arc<Cancellation>>,
+    panicked: usize,
+    closed: bool,
+}
+
+impl TaskGroup {
+    /// An empty group whose children run on `runtime`.
+    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
+        let children = Children {
+            running: Slab::new(),
+            panicked: 0,
+            closed: false,
+        };
+        Self {
+            runtime,
+            shared: Arc::new(Shared {
+                children: Mutex::new(children),
+                emptied: Event::new(),
+            }),
+        }
+    }
+
+    /// Runs `future` as a child of this group.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] after [`close`](TaskGroup::close) or [`cancel`](TaskGroup::cancel); the future is
+    /// dropped unpolled.
+    pub fn spawn<F>(&self, future: F) -> Result<(), Closed>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let cancellation = Arc::<Cancellation>::default();
+        let key = {
+            let mut children = self.shared.children();
+            if children.closed {
+                return Err(Closed);
+            }
+            children.running.insert(Arc::clone(&cancellation))
+        };
+        let membership = Membership {
+            key,
+            shared: Arc::clone(&self.shared),
+        };
+        self.runtime
+            .spawn_detached(Box::pin(Runner::new(future, membership, cancellation)));
+        Ok(())
+    }
+
+    /// Takes no more children.
+    pub fn close(&self) {
+        self.shared.children().closed = true;
+    }
+
+    /// Waits until no child is left. Children may still be spawned meanwhile, unless the group is
+    /// [closed](TaskGroup::close).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future only stops waiting.
+    pub async fn join(&self) {
+        loop {
+            let emptied = self.shared.emptied.listen();
+            if self.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// Closes the group, cancels its children, and waits until the destructors of all of them have
+    /// run.
+    ///
+    /// # Cancel safety
+    ///
+    /// The order to stop is given at the first poll; dropping the future after it only stops
+    /// waiting.
+    pub async fn cancel(&self) {
+        self.order_all();
+        self.join().await;
+    }
+
+    /// How many children are running.
+    pub fn len(&self) -> usize {
+        self.shared.children().running.len()
+    }
+
+    /// Whether no child is running.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many children have panicked so far.
+    pub fn panicked(&self) -> usize {
+        self.shared.children().panicked
+    }
+
+    fn order_all(&self) {
+        let orders: Vec<_> = {
+            let mut children = self.shared.children();
+            children.closed = true;
+            children
+                .running
+                .iter()
+                .map(|(_, child)| Arc::clone(child))
+                .collect()
+        };
+        orders.iter().for_each(|child| child.order());
+    }
+}
+
+impl Drop for TaskGroup {
+    fn drop(&mut self) {
+        self.order_all();
+    }
+}
+
+impl fmt::Debug for TaskGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskGroup")
+            .field("running", &self.len())
+            .field("panicked", &self.panicked())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A child's place in its group; dropping it gives the place back.
+struct Membership {
+    key: usize,
+    shared: Arc<Shared>,
+}
+
+impl Report<()> for Membership {
+    fn report(self, outcome: Outcome<()>) {
+        if let Outcome::Panicked(_) = outcome {
+            self.shared.children().panicked += 1;
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut children = self.shared.children();
+        children.running.remove(self.key);
+        if children.running.is_empty() {
+            drop(children);
+            self.shared.emptied.notify(usize::MAX);
+        }
+    }
+}
+
+impl Shared {
+    fn children(&self) -> MutexGuard<'_, Children> {
+        // Nothing in this module can panic while it holds the lock.
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The [`TaskGroup`] takes no more children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the task group is closed")]
+pub struct Closed;

@@ -1,0 +1,165 @@
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::channel::oneshot;
+use thiserror::Error;
+
+use super::runner::{Cancellation, Outcome, Report, Runner};
+
+/// A future that runs in the background, and the way to its result.
+///
+/// Made by [`RuntimeExt::spawn`](super::RuntimeExt::spawn). As a future it completes with the output
+/// of what was spawned, or tells why there is none.
+///
+/// - **Dropping** it cancels the task, without waiting for it.
+/// - [`detach`](Task::detach) lets the task go on alone.
+/// - [`cancel`](Task::cancel) stops the task and waits until its destructors have run.
+///
+/// # Cancel safety
+///
+/// Polling a `&mut Task` and giving up loses nothing; giving up an owned `Task` cancels it.
+#[must_use = "dropping a Task cancels it; detach it or await it"]
+pub struct Task<T> {
+    outcome: oneshot::Receiver<Outcome<T>>,
+    cancellation: Arc<Cancellation>,
+    cancel_on_drop: bool,
+}
+
+/// What the runtime runs for a [`Task`].
+type TaskRunner<F> = Runner<F, oneshot::Sender<Outcome<<F as Future>::Output>>>;
+
+/// A runner for `future`, to be handed to the runtime, and the handle to it.
+pub(super) fn new<F: Future>(future: F) -> (TaskRunner<F>, Task<F::Output>) {
+    let (sender, outcome) = oneshot::channel();
+    let cancellation = Arc::<Cancellation>::default();
+    let task = Task {
+        outcome,
+        cancellation: Arc::clone(&cancellation),
+        cancel_on_drop: true,
+    };
+    (Runner::new(future, sender, cancellation), task)
+}
+
+/// The same for work that blocks, and so cannot be cancelled.
+pub(super) fn blocking<F, T>(work: F) -> (impl FnOnce() + Send, Task<T>)
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let (sender, outcome) = oneshot::channel();
+    let work = move || {
+        sender.report(match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(output) => Outcome::Finished(output),
+            Err(panic) => Outcome::Panicked(panic),
+        });
+    };
+    let task = Task {
+        outcome,
+        cancellation: Arc::default(),
+        cancel_on_drop: true,
+    };
+    (work, task)
+}
+
+impl<T> Report<T> for oneshot::Sender<Outcome<T>> {
+    fn report(self, outcome: Outcome<T>) {
+        // Nobody may be left who wants to know.
+        let _ = self.send(outcome);
+    }
+}
+
+impl<T> Task<T> {
+    /// Lets the task run to its end with nobody waiting for it.
+    pub fn detach(mut self) {
+        self.cancel_on_drop = false;
+    }
+
+    /// Stops the task and waits until its future has been dropped, destructors and all.
+    ///
+    /// Returns the output when the task had already finished. Work from
+    /// [`spawn_blocking`](super::RuntimeExt::spawn_blocking) is waited for, as it cannot be stopped.
+    ///
+    /// # Cancel safety
+    ///
+    /// The order to stop is given at the first poll; dropping this future after it stops waiting,
+    /// not stopping.
+    pub async fn cancel(self) -> Result<T, JoinError> {
+        self.cancellation.order();
+        self.await
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.outcome)
+            .poll(cx)
+            .map(|outcome| match outcome {
+                Ok(Outcome::Finished(output)) => Ok(output),
+                Ok(Outcome::Panicked(panic)) => Err(JoinError::Panicked(Panic(panic))),
+                Ok(Outcome::Cancelled) | Err(oneshot::Canceled) => Err(JoinError::Cancelled),
+            })
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        if self.cancel_on_drop {
+            self.cancellation.order();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Task<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").finish_non_exhaustive()
+    }
+}
+
+/// Why a [`Task`] has no output.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// It was cancelled, or its runtime ended first.
+    #[error("the task was cancelled")]
+    Cancelled,
+    /// It panicked.
+    #[error("the task panicked: {0}")]
+    Panicked(Panic),
+}
+
+/// What a task panicked with.
+///
+/// Displays as the panic's message.
+pub struct Panic(Box<dyn Any + Send>);
+
+impl Panic {
+    /// The payload, for [`std::panic::resume_unwind`].
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.0
+    }
+
+    /// The panic's message, where it has one.
+    pub fn message(&self) -> Option<&str> {
+        let text = self.0.downcast_ref::<&'static str>().copied();
+        text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message().unwrap_or("(no message)"))
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}
