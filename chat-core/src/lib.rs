@@ -1,6 +1,9 @@
 //! Rooms, people, messages and wire protocols for chat servers, on any async runtime.
-//!
-//! This crate holds no runtime and no sockets.
 #![forbid(unsafe_code)]
 
+pub mod event;
+pub mod framing;
+pub mod message;
+pub mod name;
 pub mod runtime;
+pub mod store;

@@ -31,6 +31,12 @@ use super::runner::{Cancellation, Outcome, Report, Runner};
 /// # }
 /// ```
 pub struct TaskGroup {
+    spawner: TaskSpawner,
+}
+
+/// Adds children to a [`TaskGroup`] from elsewhere, without keeping it alive. Cheap to clone.
+#[derive(Clone)]
+pub struct TaskSpawner {
     runtime: Arc<dyn Runtime>,
     shared: Arc<Shared>,
 }
@@ -55,12 +61,12 @@ impl TaskGroup {
             panicked: 0,
             closed: false,
         };
+        let shared = Arc::new(Shared {
+            children: Mutex::new(children),
+            emptied: Event::new(),
+        });
         Self {
-            runtime,
-            shared: Arc::new(Shared {
-                children: Mutex::new(children),
-                emptied: Event::new(),
-            }),
+            spawner: TaskSpawner { runtime, shared },
         }
     }
 
@@ -74,26 +80,17 @@ impl TaskGroup {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let cancellation = Arc::<Cancellation>::default();
-        let key = {
-            let mut children = self.shared.children();
-            if children.closed {
-                return Err(Closed);
-            }
-            children.running.insert(Arc::clone(&cancellation))
-        };
-        let membership = Membership {
-            key,
-            shared: Arc::clone(&self.shared),
-        };
-        self.runtime
-            .spawn_detached(Box::pin(Runner::new(future, membership, cancellation)));
-        Ok(())
+        self.spawner.spawn(future)
+    }
+
+    /// A way to spawn children from elsewhere.
+    pub fn spawner(&self) -> TaskSpawner {
+        self.spawner.clone()
     }
 
     /// Takes no more children.
     pub fn close(&self) {
-        self.shared.children().closed = true;
+        self.spawner.shared.children().closed = true;
     }
 
     /// Waits until no child is left. Children may still be spawned meanwhile, unless the group is
@@ -104,7 +101,7 @@ impl TaskGroup {
     /// Dropping the future only stops waiting.
     pub async fn join(&self) {
         loop {
-            let emptied = self.shared.emptied.listen();
+            let emptied = self.spawner.shared.emptied.listen();
             if self.is_empty() {
                 return;
             }
@@ -126,7 +123,7 @@ impl TaskGroup {
 
     /// How many children are running.
     pub fn len(&self) -> usize {
-        self.shared.children().running.len()
+        self.spawner.len()
     }
 
     /// Whether no child is running.
@@ -136,12 +133,12 @@ impl TaskGroup {
 
     /// How many children have panicked so far.
     pub fn panicked(&self) -> usize {
-        self.shared.children().panicked
+        self.spawner.shared.children().panicked
     }
 
     fn order_all(&self) {
         let orders: Vec<_> = {
-            let mut children = self.shared.children();
+            let mut children = self.spawner.shared.children();
             children.closed = true;
             children
                 .running
@@ -150,6 +147,44 @@ impl TaskGroup {
                 .collect()
         };
         orders.iter().for_each(|child| child.order());
+    }
+}
+
+impl TaskSpawner {
+    /// As [`TaskGroup::spawn`].
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] when the group takes no more children; the future is dropped unpolled.
+    pub fn spawn<F>(&self, future: F) -> Result<(), Closed>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let cancellation = Arc::<Cancellation>::default();
+        let key = {
+            let mut children = self.shared.children();
+            if children.closed {
+                return Err(Closed);
+            }
+            children.running.insert(Arc::clone(&cancellation))
+        };
+        let membership = Membership {
+            key,
+            shared: Arc::clone(&self.shared),
+        };
+        self.runtime
+            .spawn_detached(Box::pin(Runner::new(future, membership, cancellation)));
+        Ok(())
+    }
+
+    /// How many children of the group are running.
+    pub fn len(&self) -> usize {
+        self.shared.children().running.len()
+    }
+
+    /// Whether no child of the group is running.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -165,6 +200,12 @@ impl fmt::Debug for TaskGroup {
             .field("running", &self.len())
             .field("panicked", &self.panicked())
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TaskSpawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskSpawner").finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-pub use group::{Closed, TaskGroup};
+pub use group::{Closed, TaskGroup, TaskSpawner};
 pub use interval::Interval;
 pub use net::{Address, Duplex, Listener, Net};
 pub use spawn::Spawn;

@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why a connection was closed.
+///
+/// Displays as a sentence for the peer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer said goodbye.
+    #[error("goodbye")]
+    Quit,
+    /// The peer closed its half of the stream.
+    #[error("the connection was closed by the peer")]
+    PeerClosed,
+    /// Nothing came from the peer for too long.
+    #[error("nothing heard from you for {}; goodbye", Spoken(.0))]
+    Idle(Duration),
+    /// The peer did not introduce itself in time.
+    #[error("no introduction within {}; goodbye", Spoken(.0))]
+    Unregistered(Duration),
+    /// The outbox overflowed, and the policy for slow consumers is to disconnect them.
+    #[error("you are not keeping up; goodbye")]
+    SlowConsumer,
+    /// The server is shutting down.
+    #[error("server shutting down")]
+    Shutdown,
+    /// The server has as many connections as it may have.
+    #[error("the server is full ({limit} connections); try again later")]
+    ServerFull {
+        /// How many connections it may have.
+        limit: usize,
+    },
+    /// The peer's address has as many connections as one address may have.
+    #[error("too many connections from your address (at most {limit})")]
+    AddressFull {
+        /// How many connections an address may have.
+        limit: usize,
+    },
+}
+
+/// A duration as people say it.
+struct Spoken<'a>(&'a Duration);
+
+impl std::fmt::Display for Spoken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.0.as_secs(), self.0.subsec_millis()) {
+            (1, 0) => f.write_str("1 second"),
+            (60, 0) => f.write_str("1 minute"),
+            (seconds, 0) if seconds >= 120 && seconds % 60 == 0 => {
+                write!(f, "{} minutes", seconds / 60)
+            }
+            (seconds, 0) if seconds > 0 => write!(f, "{seconds} seconds"),
+            _ => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_said_as_people_say_them() {
+        for (millis, said) in [
+            (1_000, "1 second"),
+            (90_000, "90 seconds"),
+            (60_000, "1 minute"),
+            (300_000, "5 minutes"),
+            (1_500, "1.5s"),
+            (40, "40ms"),
+        ] {
+            assert_eq!(Spoken(&Duration::from_millis(millis)).to_string(), said);
+        }
+    }
+}

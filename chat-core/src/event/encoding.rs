@@ -1,0 +1,87 @@
+use std::sync::OnceLock;
+
+/// A way to write events down: one for each protocol and each of its dialects that writes other
+/// bytes.
+///
+/// # Examples
+///
+/// ```
+/// use chat_core::event::Variant;
+///
+/// const CSV: Variant = Variant::new("csv");
+/// assert_ne!(CSV, Variant::new("csv;header"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant(&'static str);
+
+impl Variant {
+    /// The variant of this name. The name is the identity.
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+}
+
+/// The bytes of one event, per [`Variant`], each made once and only when somebody needs it.
+///
+/// A list, because a room speaks one to three variants; it only grows, so that reading it takes no
+/// lock.
+#[derive(Debug, Default)]
+pub struct Encodings {
+    first: OnceLock<Box<Encoding>>,
+}
+
+#[derive(Debug)]
+struct Encoding {
+    variant: Variant,
+    bytes: Box<[u8]>,
+    next: OnceLock<Box<Encoding>>,
+}
+
+impl Encodings {
+    pub(super) fn get_or_insert(
+        &self,
+        variant: Variant,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> &[u8] {
+        let mut encode = Some(encode);
+        let mut place = &self.first;
+        loop {
+            let encoding = place.get_or_init(|| {
+                let mut bytes = Vec::new();
+                if let Some(encode) = encode.take() {
+                    encode(&mut bytes);
+                }
+                Box::new(Encoding {
+                    variant,
+                    bytes: bytes.into(),
+                    next: OnceLock::new(),
+                })
+            });
+            if encoding.variant == variant {
+                return &encoding.bytes;
+            }
+            place = &encoding.next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_variant_is_encoded_once() {
+        let encodings = Encodings::default();
+        let mut encoded = 0;
+        for _ in 0..3 {
+            for name in ["text", "json", "irc"] {
+                let bytes = encodings.get_or_insert(Variant::new(name), |bytes| {
+                    encoded += 1;
+                    bytes.extend(name.bytes());
+                });
+                assert_eq!(bytes, name.as_bytes());
+            }
+        }
+        assert_eq!(encoded, 3);
+    }
+}

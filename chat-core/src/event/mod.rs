@@ -1,0 +1,158 @@
+//! What sessions get to hear: [`Event`]s, made once by the hub and shared by everyone who receives
+//! them.
+
+mod close;
+mod encoding;
+
+use std::sync::Arc;
+
+pub use close::CloseReason;
+pub use encoding::{Encodings, Variant};
+
+use crate::message::{Body, Message, PrivateMessage};
+use crate::name::{Nick, RoomName};
+
+/// Tells sessions of one hub apart, for as long as the hub lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub(crate) u64);
+
+/// Something that happened, for a session to tell its peer.
+///
+/// Those about a room reach its members in the room's order. Where one is about a session, that
+/// session gets it too; what it makes of it is its protocol's business.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message to a room.
+    Message(Message),
+    /// A message to this session alone.
+    Private(PrivateMessage),
+    /// Somebody came into a room.
+    Joined {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        who: Who,
+    },
+    /// Somebody left a room.
+    Left {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        who: Who,
+    },
+    /// Somebody left altogether. A session hears of it once, however many rooms it shared.
+    Quit {
+        /// A room that they shared.
+        room: RoomName,
+        /// Who.
+        who: Who,
+        /// What they said of it.
+        reason: Option<Body>,
+    },
+    /// Somebody is called something else from now on. A session hears of it once, however many rooms
+    /// it shares.
+    Renamed {
+        /// A room that they share.
+        room: RoomName,
+        /// Who, by the old nick.
+        who: Who,
+        /// The new nick.
+        nick: Nick,
+    },
+    /// A room's topic was set or taken away.
+    Topic {
+        /// The room.
+        room: RoomName,
+        /// Who did it.
+        who: Who,
+        /// The topic from now on.
+        topic: Option<Body>,
+    },
+}
+
+/// The subject of an [`Event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// The session.
+    pub session: SessionId,
+    /// What it was called at that time.
+    pub nick: Nick,
+}
+
+impl Event {
+    /// The room this is about.
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Message(message) => Some(&message.room),
+            Self::Private(_) => None,
+            Self::Joined { room, .. }
+            | Self::Left { room, .. }
+            | Self::Quit { room, .. }
+            | Self::Renamed { room, .. }
+            | Self::Topic { room, .. } => Some(room),
+        }
+    }
+
+    /// What it counts towards the bytes of an outbox: about its size on the wire.
+    fn weight(&self) -> usize {
+        const REST: usize = 64;
+        REST + match self {
+            Self::Message(message) => message.body.as_str().len(),
+            Self::Private(message) => message.body.as_str().len(),
+            Self::Quit { reason: text, .. } | Self::Topic { topic: text, .. } => {
+                text.as_ref().map_or(0, |text| text.as_str().len())
+            }
+            Self::Joined { .. } | Self::Left { .. } | Self::Renamed { .. } => 0,
+        }
+    }
+}
+
+/// An [`Event`] on its way to many sessions, with the bytes it has become so far.
+#[derive(Debug)]
+pub struct SharedEvent {
+    event: Event,
+    encodings: Encodings,
+}
+
+impl SharedEvent {
+    pub(crate) fn new(event: Event) -> Arc<Self> {
+        Arc::new(Self {
+            event,
+            encodings: Encodings::default(),
+        })
+    }
+
+    /// What happened.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The bytes of this event in `variant`: made by `encode` for the first who asks, shared with
+    /// everyone after.
+    ///
+    /// All who use the same variant must encode alike.
+    pub fn encoded(&self, variant: Variant, encode: impl FnOnce(&Event, &mut Vec<u8>)) -> &[u8] {
+        self.encodings
+            .get_or_insert(variant, |bytes| encode(&self.event, bytes))
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        self.event.weight()
+    }
+}
+
+/// What a session missed of a room because it was too slow.
+///
+/// It takes the place of what was dropped: before the next message that is delivered, after the last
+/// one that was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Missed {
+    /// The room.
+    pub room: RoomName,
+    /// The numbers of the messages, if there were any: the first and the last, all between them too.
+    pub messages: Option<(u64, u64)>,
+    /// How many joins, leaves, new nicks and topics.
+    pub presence: u64,
+}

@@ -1,0 +1,5 @@
+//! From bytes to frames.
+
+mod lines;
+
+pub use lines::{Frame, Lines};

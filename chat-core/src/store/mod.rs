@@ -1,0 +1,5 @@
+//! History: what a room remembers.
+
+mod memory;
+
+pub use memory::RoomMemory;
