@@ -3,7 +3,9 @@
 
 pub mod event;
 pub mod framing;
+pub mod hub;
 pub mod message;
 pub mod name;
 pub mod runtime;
+pub mod session;
 pub mod store;

@@ -1,0 +1,55 @@
+/// How a [`Hub`](super::Hub) treats its rooms and its slow members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HubConfig {
+    /// How many messages a room remembers. Default: 100.
+    pub room_memory: usize,
+    /// How many rooms that everyone has left are remembered, with their messages and numbers, before
+    /// the one that has been empty longest is forgotten. Default: 1,000.
+    pub empty_rooms: usize,
+    /// What waits for one session at most.
+    pub outbox: OutboxLimits,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            room_memory: 100,
+            empty_rooms: 1_000,
+            outbox: OutboxLimits::default(),
+        }
+    }
+}
+
+/// What may wait for one session that reads slower than others write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxLimits {
+    /// How many events. Default: 1,024.
+    pub messages: usize,
+    /// How many bytes, about as on the wire. Default: 1 MiB.
+    pub bytes: usize,
+    /// What happens to a session that exceeds the limits.
+    pub slow_consumer: SlowConsumer,
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self {
+            messages: 1_024,
+            bytes: 1024 * 1024,
+            slow_consumer: SlowConsumer::default(),
+        }
+    }
+}
+
+/// What happens to a session whose outbox overflows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// The oldest room messages are dropped, and the session is told exactly which.
+    #[default]
+    DropOldest,
+    /// The connection is closed.
+    Disconnect,
+}

@@ -1,0 +1,126 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::error::HubError;
+use super::outbox::Outbox;
+use super::room::Room;
+use crate::event::SessionId;
+use crate::name::{Nick, RoomName};
+
+/// Who and what there is: all nicks and all rooms of a hub.
+///
+/// A room is found, opened and forgotten here, by the number of sessions that have a seat in it or are
+/// on their way to one; what goes on in a room is the room's own affair.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    nicks: HashMap<Nick, Owner>,
+    rooms: BTreeMap<RoomName, Entry>,
+    /// The rooms that are empty, by when they became so.
+    emptied: BTreeMap<u64, RoomName>,
+    /// How many times a room has become empty.
+    emptyings: u64,
+    last_guest: u64,
+}
+
+#[derive(Debug)]
+struct Owner {
+    nick: Nick,
+    session: SessionId,
+    outbox: Arc<Outbox>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    room: Arc<Room>,
+    seats: usize,
+    /// When it became empty last, as a key of `emptied`.
+    emptying: u64,
+}
+
+impl Directory {
+    /// Reserves a nick. A session may take its own nick again, in another spelling.
+    pub(super) fn claim(
+        &mut self,
+        nick: &Nick,
+        session: SessionId,
+        outbox: &Arc<Outbox>,
+    ) -> Result<(), HubError> {
+        match self.nicks.get_mut(nick) {
+            Some(owner) if owner.session != session => {
+                return Err(HubError::NickTaken(owner.nick.clone()));
+            }
+            Some(owner) => owner.nick = nick.clone(),
+            None => {
+                let owner = Owner {
+                    nick: nick.clone(),
+                    session,
+                    outbox: Arc::clone(outbox),
+                };
+                self.nicks.insert(nick.clone(), owner);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reserves the next free `guest-<n>`.
+    pub(super) fn claim_guest(&mut self, session: SessionId, outbox: &Arc<Outbox>) -> Nick {
+        loop {
+            self.last_guest += 1;
+            let nick = Nick::guest(self.last_guest);
+            if self.claim(&nick, session, outbox).is_ok() {
+                return nick;
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, nick: &Nick) {
+        self.nicks.remove(nick);
+    }
+
+    pub(super) fn find(&self, nick: &Nick) -> Option<(Nick, Arc<Outbox>)> {
+        let owner = self.nicks.get(nick)?;
+        Some((owner.nick.clone(), Arc::clone(&owner.outbox)))
+    }
+
+    /// Finds or opens a room and keeps a seat in it; `true` if nobody else has one.
+    pub(super) fn enter(&mut self, name: &RoomName, memory: usize) -> (Arc<Room>, bool) {
+        let entry = self.rooms.entry(name.clone()).or_insert_with(|| Entry {
+            room: Arc::new(Room::new(name.clone(), memory)),
+            seats: 0,
+            emptying: 0,
+        });
+        let first = entry.seats == 0;
+        if first {
+            self.emptied.remove(&entry.emptying);
+        }
+        entry.seats += 1;
+        (Arc::clone(&entry.room), first)
+    }
+
+    /// Gives a seat back. Of the rooms that are empty, the last `keep` to become so are remembered.
+    pub(super) fn exit(&mut self, name: &RoomName, keep: usize) {
+        let Some(entry) = self.rooms.get_mut(name) else {
+            return;
+        };
+        entry.seats -= 1;
+        if entry.seats > 0 {
+            return;
+        }
+        self.emptyings += 1;
+        entry.emptying = self.emptyings;
+        self.emptied.insert(entry.emptying, entry.room.name.clone());
+        if self.emptied.len() > keep
+            && let Some((_, oldest)) = self.emptied.pop_first()
+        {
+            self.rooms.remove(&oldest);
+        }
+    }
+
+    /// The rooms with somebody in them, by name.
+    pub(super) fn rooms(&self) -> Vec<(RoomName, usize)> {
+        let occupied = self.rooms.values().filter(|entry| entry.seats > 0);
+        occupied
+            .map(|entry| (entry.room.name.clone(), entry.seats))
+            .collect()
+    }
+}

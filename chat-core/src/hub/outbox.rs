@@ -1,0 +1,379 @@
+//! What waits to be sent to one session: bounded, and honest about what it had to drop.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::config::{OutboxLimits, SlowConsumer};
+use crate::event::{CloseReason, Event, Missed, SharedEvent};
+
+/// What the driver takes out of an outbox.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// An event about a room; the oldest of these make way for newer ones.
+    Room(Arc<SharedEvent>),
+    /// An event for this session alone, from somebody else.
+    Direct(Arc<SharedEvent>),
+    /// An event that this session brought about itself.
+    Own(Arc<SharedEvent>),
+    /// What made way, in its place.
+    Missed(Box<Missed>),
+    /// The encoded answer to a command.
+    Reply(Box<[u8]>),
+}
+
+impl Outgoing {
+    /// About how many bytes it has on the wire.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Room(event) | Self::Direct(event) | Self::Own(event) => event.weight(),
+            Self::Missed(_) => 64,
+            Self::Reply(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The wakers of the connections that got their first event, to be woken when no lock is held.
+#[derive(Default)]
+pub(crate) struct Wakes(Vec<Waker>);
+
+impl Wakes {
+    pub(crate) fn wake(self) {
+        self.0.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The queue between the hub, which never waits, and one connection, which may be slow.
+///
+/// The hub [pushes](Outbox::push_room) from any thread; only the session's connection takes out. A
+/// push wakes the connection only if it went to sleep on an empty queue.
+///
+/// Room events and direct ones count towards the limits. Answers to the session's own commands do not:
+/// whoever asks receives them, and is heard no further while too many of them wait.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    limits: OutboxLimits,
+    /// How many bytes of answers wait. Beside the lock, because the connection asks after every frame.
+    answer_bytes: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Outgoing>,
+    /// How many entries at the front of the queue are not room events. The first one behind them is
+    /// the next to make way.
+    lead: usize,
+    room: Load,
+    direct: Load,
+    waker: Option<Waker>,
+    /// Whether a push is what the waker waits for.
+    wants_events: bool,
+    closing: Option<Closing>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Load {
+    entries: usize,
+    bytes: usize,
+}
+
+/// An order to close.
+#[derive(Clone, Debug)]
+pub(crate) struct Closing {
+    pub(crate) reason: CloseReason,
+    /// How long sending what is queued may take, if not as long as the connection is configured to.
+    pub(crate) within: Option<Duration>,
+}
+
+impl From<CloseReason> for Closing {
+    fn from(reason: CloseReason) -> Self {
+        Self {
+            reason,
+            within: None,
+        }
+    }
+}
+
+/// Whether a connection may rest.
+#[derive(Debug)]
+pub(crate) enum Rest {
+    /// It may: it will be woken.
+    Asleep,
+    /// There are events to take.
+    Awake,
+    /// It is to close.
+    Closing(Closing),
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: OutboxLimits) -> Self {
+        Self {
+            limits,
+            answer_bytes: AtomicUsize::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Queues an event about a room. If it does not fit, the oldest room events make way.
+    pub(crate) fn push_room(&self, event: &Arc<SharedEvent>, wakes: &mut Wakes) {
+        let weight = event.weight();
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return;
+        }
+        while !state.fits(&self.limits, weight) {
+            if self.limits.slow_consumer == SlowConsumer::Disconnect {
+                state.close(CloseReason::SlowConsumer.into(), wakes);
+                return;
+            }
+            if !state.drop_oldest_room_event() {
+                let end = state.queue.len();
+                state.note_missed(end, event);
+                return;
+            }
+        }
+        state.room.add(weight);
+        state.push(Outgoing::Room(Arc::clone(event)), wakes);
+    }
+
+    /// Queues an event for this session alone, which never makes way; `false` if there is no room
+    /// for it. Such events may take up half of the outbox.
+    pub(crate) fn push_direct(&self, event: Arc<SharedEvent>, wakes: &mut Wakes) -> bool {
+        let weight = event.weight();
+        let mut state = self.lock();
+        let half_full = state.direct.entries + 1 > self.limits.messages.div_ceil(2)
+            || state.direct.bytes + weight > self.limits.bytes.div_ceil(2);
+        if half_full || state.closing.is_some() {
+            return false;
+        }
+        while !state.fits(&self.limits, weight) && state.drop_oldest_room_event() {}
+        state.direct.add(weight);
+        state.push(Outgoing::Direct(event), wakes);
+        true
+    }
+
+    /// Queues an event that this session brought about itself.
+    pub(crate) fn push_own(&self, event: Arc<SharedEvent>, wakes: &mut Wakes) {
+        self.push_answer(Outgoing::Own(event), wakes);
+    }
+
+    /// Queues the encoded answer to a command of this session.
+    pub(crate) fn push_reply(&self, bytes: Box<[u8]>, wakes: &mut Wakes) {
+        self.push_answer(Outgoing::Reply(bytes), wakes);
+    }
+
+    fn push_answer(&self, answer: Outgoing, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        if state.closing.is_none() {
+            self.answer_bytes
+                .fetch_add(answer.weight(), Ordering::Relaxed);
+            state.push(answer, wakes);
+        }
+    }
+
+    /// Takes entries from the front until they weigh `budget` bytes or none is left; `true` if some are.
+    ///
+    /// From here on the connection is awake: pushes do not wake it before the next
+    /// [`fall_asleep`](Outbox::fall_asleep).
+    pub(crate) fn take(&self, budget: usize, taken: &mut Vec<Outgoing>) -> bool {
+        let mut state = self.lock();
+        state.wants_events = false;
+        let mut weight = 0;
+        while weight < budget
+            && let Some(entry) = state.pop()
+        {
+            weight += entry.weight();
+            if matches!(entry, Outgoing::Own(_) | Outgoing::Reply(_)) {
+                self.answer_bytes
+                    .fetch_sub(entry.weight(), Ordering::Relaxed);
+            }
+            taken.push(entry);
+        }
+        if state.queue.is_empty() && state.queue.capacity() > IDLE_CAPACITY {
+            state.queue.shrink_to(IDLE_CAPACITY);
+        }
+        !state.queue.is_empty()
+    }
+
+    /// Leaves a waker for the order to close and, if `wants_events`, for the next push.
+    pub(crate) fn fall_asleep(&self, waker: &Waker, wants_events: bool) -> Rest {
+        let mut state = self.lock();
+        if let Some(closing) = &state.closing {
+            return Rest::Closing(closing.clone());
+        }
+        if wants_events && !state.queue.is_empty() {
+            return Rest::Awake;
+        }
+        state.wants_events = wants_events;
+        match &mut state.waker {
+            Some(old) => old.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        Rest::Asleep
+    }
+
+    /// How many bytes of answers wait. A peer that asks but does not read is not heard any further
+    /// while there are many.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.answer_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Takes nothing more but these last words. For the connection itself, when it starts to close.
+    pub(crate) fn seal(&self, closing: Closing, last_words: Box<[u8]>) {
+        let mut state = self.lock();
+        state.closing.get_or_insert(closing);
+        if !last_words.is_empty() {
+            self.answer_bytes
+                .fetch_add(last_words.len(), Ordering::Relaxed);
+            state.push_back(Outgoing::Reply(last_words));
+        }
+    }
+
+    /// Orders the connection to send what is queued, and then to close. The first reason stands.
+    pub(crate) fn close(&self, closing: Closing) {
+        let mut wakes = Wakes::default();
+        self.lock().close(closing, &mut wakes);
+        wakes.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in this module can panic while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many entries an empty queue keeps memory for, so that quiet rooms do not allocate for every
+/// message and idle connections own next to nothing.
+const IDLE_CAPACITY: usize = 4;
+
+impl State {
+    fn fits(&self, limits: &OutboxLimits, weight: usize) -> bool {
+        self.room.entries + self.direct.entries < limits.messages
+            && self.room.bytes + self.direct.bytes + weight <= limits.bytes
+    }
+
+    fn push(&mut self, entry: Outgoing, wakes: &mut Wakes) {
+        self.push_back(entry);
+        if self.wants_events {
+            self.wants_events = false;
+            wakes.0.extend(self.waker.take());
+        }
+    }
+
+    fn push_back(&mut self, entry: Outgoing) {
+        if self.lead == self.queue.len() && !matches!(entry, Outgoing::Room(_)) {
+            self.lead += 1;
+        }
+        self.queue.push_back(entry);
+    }
+
+    fn pop(&mut self) -> Option<Outgoing> {
+        let entry = self.queue.pop_front()?;
+        match &entry {
+            Outgoing::Room(event) => self.room.remove(event.weight()),
+            Outgoing::Direct(event) => self.direct.remove(event.weight()),
+            Outgoing::Own(_) | Outgoing::Reply(_) | Outgoing::Missed(_) => {}
+        }
+        if self.lead > 0 {
+            self.lead -= 1;
+        } else {
+            self.find_lead();
+        }
+        Some(entry)
+    }
+
+    /// Drops the oldest room event and notes in its place that it was missed.
+    fn drop_oldest_room_event(&mut self) -> bool {
+        if !matches!(self.queue.get(self.lead), Some(Outgoing::Room(_))) {
+            return false;
+        }
+        let Some(Outgoing::Room(event)) = self.queue.remove(self.lead) else {
+            return false;
+        };
+        self.room.remove(event.weight());
+        self.note_missed(self.lead, &event);
+        self.find_lead();
+        true
+    }
+
+    /// Adds `event` to what was missed just before `place`: to the room's last note there if it
+    /// goes on from that, as a new note otherwise.
+    fn note_missed(&mut self, place: usize, event: &SharedEvent) {
+        let Some(room) = event.event().room() else {
+            return;
+        };
+        let number = match event.event() {
+            Event::Message(message) => Some(message.number),
+            _ => None,
+        };
+        let last = self
+            .queue
+            .iter_mut()
+            .take(place)
+            .rev()
+            .find_map(|entry| match entry {
+                Outgoing::Missed(missed) if missed.room == *room => Some(missed),
+                _ => None,
+            });
+        if let Some(missed) = last
+            && missed.goes_on_with(number)
+        {
+            match number {
+                Some(number) => {
+                    let first = missed.messages.map_or(number, |(first, _)| first);
+                    missed.messages = Some((first, number));
+                }
+                None => missed.presence += 1,
+            }
+            return;
+        }
+        let missed = Missed {
+            room: room.clone(),
+            messages: number.map(|number| (number, number)),
+            presence: u64::from(number.is_none()),
+        };
+        self.queue.insert(place, Outgoing::Missed(Box::new(missed)));
+        if place == self.lead {
+            self.lead += 1;
+        }
+    }
+
+    fn find_lead(&mut self) {
+        while self.lead < self.queue.len() && !matches!(self.queue[self.lead], Outgoing::Room(_)) {
+            self.lead += 1;
+        }
+    }
+
+    fn close(&mut self, closing: Closing, wakes: &mut Wakes) {
+        if self.closing.is_none() {
+            self.closing = Some(closing);
+            self.wants_events = false;
+            wakes.0.extend(self.waker.take());
+        }
+    }
+}
+
+impl Missed {
+    /// Whether what came next in the room belongs to the same note.
+    fn goes_on_with(&self, number: Option<u64>) -> bool {
+        match (self.messages, number) {
+            (Some((_, last)), Some(number)) => last + 1 == number,
+            _ => true,
+        }
+    }
+}
+
+impl Load {
+    fn add(&mut self, bytes: usize) {
+        self.entries += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.entries -= 1;
+        self.bytes -= bytes;
+    }
+}

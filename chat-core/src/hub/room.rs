@@ -1,0 +1,280 @@
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use slab::Slab;
+
+use super::error::HubError;
+use super::outbox::{Outbox, Wakes};
+use crate::event::{Event, SessionId, SharedEvent, Who};
+use crate::message::{Body, Message, MessageKind};
+use crate::name::{Nick, RoomName};
+use crate::store::RoomMemory;
+
+/// What a member may do in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// Talk and listen.
+    #[default]
+    Member,
+    /// Also look after the room. Whoever opens a room gets this role in it.
+    Operator,
+}
+
+/// Somebody in a room, as others see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Occupant {
+    /// What they are called.
+    pub nick: Nick,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// One room: its members, its numbers and its memory, under one lock that gives it its order.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) name: RoomName,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    members: Slab<Member>,
+    last_number: u64,
+    memory: RoomMemory,
+    topic: Option<Body>,
+}
+
+/// A session in a room.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) who: Who,
+    pub(crate) role: Role,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// Where a member sits in its room.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) room: Arc<Room>,
+    key: usize,
+}
+
+/// Who has already been told of something that concerns several rooms. Not used for a single room.
+#[derive(Default)]
+pub(crate) struct Told(Option<HashSet<SessionId>>);
+
+impl Told {
+    pub(crate) fn across(rooms: usize) -> Self {
+        Self((rooms > 1).then(HashSet::new))
+    }
+
+    fn first_time(&mut self, session: SessionId) -> bool {
+        self.0.as_mut().is_none_or(|told| told.insert(session))
+    }
+}
+
+impl Room {
+    pub(crate) fn new(name: RoomName, memory: usize) -> Self {
+        Self {
+            name,
+            state: Mutex::new(State {
+                members: Slab::new(),
+                last_number: 0,
+                memory: RoomMemory::new(memory),
+                topic: None,
+            }),
+        }
+    }
+
+    /// Seats a member and announces it to everyone, itself included.
+    pub(crate) fn join(self: &Arc<Self>, member: Member, wakes: &mut Wakes) -> Seat {
+        let event = SharedEvent::new(Event::Joined {
+            room: self.name.clone(),
+            who: member.who.clone(),
+        });
+        let mut state = self.lock();
+        let key = state.members.insert(member);
+        state.announce(&event, key, wakes);
+        Seat {
+            room: Arc::clone(self),
+            key,
+        }
+    }
+
+    /// The members by nick.
+    pub(crate) fn occupants(&self) -> Vec<Occupant> {
+        let state = self.lock();
+        let occupant = |(_, member): (_, &Member)| Occupant {
+            nick: member.who.nick.clone(),
+            role: member.role,
+        };
+        let mut occupants: Vec<_> = state.members.iter().map(occupant).collect();
+        drop(state);
+        occupants.sort_by(|a, b| a.nick.cmp(&b.nick));
+        occupants
+    }
+
+    pub(crate) fn history(&self, count: usize) -> Vec<Arc<SharedEvent>> {
+        self.lock().memory.latest(count).cloned().collect()
+    }
+
+    pub(crate) fn topic(&self) -> Option<Body> {
+        self.lock().topic.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in this module can panic while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Numbers a message, remembers it, and gives it to every member.
+    pub(crate) fn say(
+        &self,
+        session: SessionId,
+        kind: MessageKind,
+        body: Body,
+        at: SystemTime,
+        wakes: &mut Wakes,
+    ) -> Result<u64, HubError> {
+        let mut state = self.room.lock();
+        let sender = state.member(self, session)?.who.nick.clone();
+        let number = state.last_number + 1;
+        state.last_number = number;
+        let event = SharedEvent::new(Event::Message(Message {
+            room: self.room.name.clone(),
+            number,
+            sender,
+            kind,
+            body,
+            at,
+        }));
+        for (_, member) in &state.members {
+            member.outbox.push_room(&event, wakes);
+        }
+        state.memory.push(event);
+        Ok(number)
+    }
+
+    /// Sets or takes away the topic.
+    pub(crate) fn set_topic(
+        &self,
+        session: SessionId,
+        topic: Option<Body>,
+        wakes: &mut Wakes,
+    ) -> Result<(), HubError> {
+        let mut state = self.room.lock();
+        let event = SharedEvent::new(Event::Topic {
+            room: self.room.name.clone(),
+            who: state.member(self, session)?.who.clone(),
+            topic: topic.clone(),
+        });
+        state.topic = topic;
+        state.announce(&event, self.key, wakes);
+        Ok(())
+    }
+
+    /// Calls the member by another nick from now on, and announces it to those not told yet.
+    pub(crate) fn rename(
+        &self,
+        session: SessionId,
+        nick: &Nick,
+        told: &mut Told,
+        wakes: &mut Wakes,
+    ) {
+        let mut state = self.room.lock();
+        let Ok(member) = state.member_mut(self, session) else {
+            return;
+        };
+        let who = Who {
+            session,
+            nick: std::mem::replace(&mut member.who.nick, nick.clone()),
+        };
+        let event = SharedEvent::new(Event::Renamed {
+            room: self.room.name.clone(),
+            who,
+            nick: nick.clone(),
+        });
+        state.announce_once(&event, self.key, told, wakes);
+    }
+
+    /// Leaves the room, and announces it to everyone, the one who leaves included.
+    pub(crate) fn leave(self, session: SessionId, wakes: &mut Wakes) {
+        let mut state = self.room.lock();
+        let Ok(member) = state.member(&self, session) else {
+            return;
+        };
+        let event = SharedEvent::new(Event::Left {
+            room: self.room.name.clone(),
+            who: member.who.clone(),
+        });
+        state.announce(&event, self.key, wakes);
+        state.members.remove(self.key);
+    }
+
+    /// Leaves the room for good, and announces it to those who stay and were not told yet.
+    pub(crate) fn quit(
+        self,
+        session: SessionId,
+        reason: Option<Body>,
+        told: &mut Told,
+        wakes: &mut Wakes,
+    ) {
+        let mut state = self.room.lock();
+        let Ok(member) = state.member(&self, session) else {
+            return;
+        };
+        let event = SharedEvent::new(Event::Quit {
+            room: self.room.name.clone(),
+            who: member.who.clone(),
+            reason,
+        });
+        state.members.remove(self.key);
+        state.announce_once(&event, usize::MAX, told, wakes);
+    }
+}
+
+impl State {
+    /// The member in `seat`, if it is still the one of `session`.
+    fn member(&self, seat: &Seat, session: SessionId) -> Result<&Member, HubError> {
+        let member = self.members.get(seat.key);
+        member
+            .filter(|member| member.who.session == session)
+            .ok_or_else(|| HubError::NotIn(seat.room.name.clone()))
+    }
+
+    fn member_mut(&mut self, seat: &Seat, session: SessionId) -> Result<&mut Member, HubError> {
+        let member = self.members.get_mut(seat.key);
+        member
+            .filter(|member| member.who.session == session)
+            .ok_or_else(|| HubError::NotIn(seat.room.name.clone()))
+    }
+
+    fn announce(&self, event: &Arc<SharedEvent>, own_key: usize, wakes: &mut Wakes) {
+        self.announce_once(event, own_key, &mut Told::default(), wakes);
+    }
+
+    /// Pushes `event` to all members but those in `told`; to the one it is about as its own.
+    fn announce_once(
+        &self,
+        event: &Arc<SharedEvent>,
+        own_key: usize,
+        told: &mut Told,
+        wakes: &mut Wakes,
+    ) {
+        for (key, member) in &self.members {
+            if !told.first_time(member.who.session) {
+                continue;
+            }
+            if key == own_key {
+                member.outbox.push_own(Arc::clone(event), wakes);
+            } else {
+                member.outbox.push_room(event, wakes);
+            }
+        }
+    }
+}
