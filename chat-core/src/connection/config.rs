@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+/// How patient a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionConfig {
+    /// How long nothing may come from the peer before the connection is closed; `None` for ever.
+    /// Default: five minutes.
+    pub idle_timeout: Option<Duration>,
+    /// How long a peer may take to introduce itself, that is, to get a nick; `None` for ever. Default:
+    /// ten seconds.
+    pub registration_timeout: Option<Duration>,
+    /// How long the peer may take to accept what is queued when the connection is closed. Default: five
+    /// seconds.
+    pub close_timeout: Duration,
+    /// How long a peer that goes on sending after the connection was closed is listened to, so that it
+    /// gets to read the last words instead of a reset. Default: one second.
+    pub linger: Duration,
+}
+
+impl Default for ConnectionConfig {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Some(Duration::from_secs(5 * 60)),
+            registration_timeout: Some(Duration::from_secs(10)),
+            close_timeout: Duration::from_secs(5),
+            linger: Duration::from_secs(1),
+        }
+    }
+}

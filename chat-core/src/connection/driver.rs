@@ -1,0 +1,507 @@
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures::io::{AsyncRead, AsyncWrite};
+use thiserror::Error;
+
+use super::alarm::Alarm;
+use super::config::ConnectionConfig;
+use super::scratch::Scratch;
+use crate::event::CloseReason;
+use crate::framing::Lines;
+use crate::hub::{Closing, Hub, Outgoing, Rest};
+use crate::protocol::{Delivery, Flow, Protocol};
+use crate::runtime::{Runtime, after};
+use crate::session::{Session, SessionHandle};
+
+/// A connection as a future; made by [`serve_connection`](super::serve_connection).
+///
+/// Completes with the reason for which it was closed, once the peer has taken everything and was told
+/// that nothing more comes, or with an error if that was not possible.
+#[must_use = "a connection does nothing unless polled"]
+pub struct Connection<S, P> {
+    stream: S,
+    protocol: P,
+    session: Session,
+    runtime: Arc<dyn Runtime>,
+    config: ConnectionConfig,
+    phase: Phase,
+    lines: Lines,
+    /// Input that has been read and not been handled yet; empty most of the time.
+    unread: Vec<u8>,
+    /// Output that the stream had no room for, and how much of it has gone since.
+    unsent: Vec<u8>,
+    sent: usize,
+    /// Whether the stream was written to since it was last flushed.
+    unflushed: bool,
+    /// When the peer connected or was last heard.
+    heard_at: Instant,
+    alarm: Option<Alarm>,
+}
+
+enum Phase {
+    /// Not polled yet.
+    New,
+    /// Talking.
+    Open,
+    /// Sending what is queued, and the last words.
+    Draining(Ending),
+    /// Telling the peer that nothing more comes.
+    Closing(Ending),
+    /// Throwing away what the peer sent meanwhile.
+    Lingering(Ending),
+    Done,
+}
+
+/// How a connection that is being closed ends.
+#[derive(Clone)]
+struct Ending {
+    reason: CloseReason,
+    deadline: Instant,
+}
+
+/// What one poll may still do, so that one busy connection does not starve the others.
+struct Budget {
+    frames: usize,
+    writes: usize,
+}
+
+/// Whether the stream takes more output.
+#[derive(PartialEq, Eq)]
+enum Output {
+    /// Everything was written.
+    Empty,
+    /// The stream is full; it will wake the task.
+    Blocked,
+    /// The budget is used up.
+    Exhausted,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self {
+            frames: 32,
+            writes: 8,
+        }
+    }
+}
+
+/// How many bytes of answers may wait for a peer before nothing more is heard from it.
+const ANSWERS: usize = 64 * 1024;
+
+/// How much is thrown away after closing before the stream is given up.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+impl<S, P> Connection<S, P>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    P: Protocol,
+{
+    pub(super) fn new(
+        stream: S,
+        protocol: P,
+        hub: &Hub,
+        runtime: &Arc<dyn Runtime>,
+        config: ConnectionConfig,
+    ) -> Self {
+        Self {
+            lines: Lines::new(protocol.max_frame()),
+            session: Session::open(hub),
+            heard_at: runtime.now(),
+            runtime: Arc::clone(runtime),
+            stream,
+            protocol,
+            config,
+            phase: Phase::New,
+            unread: Vec::new(),
+            unsent: Vec::new(),
+            sent: 0,
+            unflushed: false,
+            alarm: None,
+        }
+    }
+
+    fn poll_phases(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+    ) -> Poll<Result<CloseReason, ConnectionError>> {
+        loop {
+            match &self.phase {
+                Phase::New => {
+                    self.phase = Phase::Open;
+                    tracing::debug!(session = ?self.session.id(), "opened");
+                    if let Flow::Close(reason) = self.protocol.open(&mut self.session) {
+                        self.start_closing(reason.into());
+                    }
+                }
+                Phase::Open => {
+                    let closing = ready!(self.poll_open(cx, scratch))?;
+                    self.start_closing(closing);
+                }
+                Phase::Draining(ending) => {
+                    let ending = ending.clone();
+                    if self.poll_drained(cx, scratch)?.is_pending() {
+                        return self.poll_cut_off(cx, ending);
+                    }
+                    self.phase = Phase::Closing(ending);
+                }
+                Phase::Closing(ending) => {
+                    let ending = ending.clone();
+                    match Pin::new(&mut self.stream).poll_close(cx) {
+                        Poll::Ready(Ok(())) => {
+                            let until = after(self.runtime.now(), self.config.linger);
+                            self.phase = Phase::Lingering(Ending {
+                                deadline: ending.deadline.min(until),
+                                ..ending
+                            });
+                        }
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                        Poll::Pending => return self.poll_cut_off(cx, ending),
+                    }
+                }
+                Phase::Lingering(ending) => {
+                    let ending = ending.clone();
+                    if self.poll_silence(cx, scratch).is_pending()
+                        && self.poll_deadline(cx, ending.deadline).is_pending()
+                    {
+                        return Poll::Pending;
+                    }
+                    self.phase = Phase::Done;
+                    return Poll::Ready(Ok(ending.reason));
+                }
+                Phase::Done => panic!("a connection was polled after it had completed"),
+            }
+        }
+    }
+
+    /// Lets bytes in and events out, until there is a reason to close.
+    fn poll_open(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+    ) -> Poll<Result<Closing, ConnectionError>> {
+        let mut budget = Budget::new();
+        if let Some(reason) = self.read(cx, scratch, &mut budget)? {
+            return Poll::Ready(Ok(reason.into()));
+        }
+        let deaf = self.is_deaf();
+        let output = self.write(cx, scratch, &mut budget)?;
+        if let Some((deadline, reason)) = self.patience()
+            && self.poll_deadline(cx, deadline).is_ready()
+        {
+            return Poll::Ready(Ok(reason.into()));
+        }
+        let wants_events = output != Output::Blocked;
+        let more = match self.session.outbox().fall_asleep(cx.waker(), wants_events) {
+            Rest::Closing(closing) => return Poll::Ready(Ok(closing)),
+            Rest::Awake => true,
+            Rest::Asleep => {
+                output == Output::Exhausted || budget.frames == 0 || (deaf && !self.is_deaf())
+            }
+        };
+        if more {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Reads and handles frames until there is nothing more to read or the budget is used up.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+        budget: &mut Budget,
+    ) -> io::Result<Option<CloseReason>> {
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            if let Some(reason) = self.handle_input(&unread, budget) {
+                return Ok(Some(reason));
+            }
+        }
+        while self.unread.is_empty() && budget.frames > 0 && !self.is_deaf() {
+            let read = match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
+                Poll::Ready(Ok(read)) => read,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            };
+            if read == 0 {
+                return Ok(Some(self.handle_end()));
+            }
+            self.heard_at = self.runtime.now();
+            if let Some(reason) = self.handle_input(&scratch.input[..read], budget) {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Handles the frames in `input`, and keeps what the budget does not reach.
+    fn handle_input(&mut self, mut input: &[u8], budget: &mut Budget) -> Option<CloseReason> {
+        while budget.frames > 0 && !self.is_deaf() {
+            let frame = self.lines.next(&mut input)?;
+            budget.frames -= 1;
+            match self.protocol.handle_frame(frame, &mut self.session) {
+                Flow::Continue => {}
+                Flow::Close(reason) => return Some(reason),
+            }
+        }
+        self.unread = input.to_vec();
+        None
+    }
+
+    /// Handles what the peer sent last without ending the line.
+    fn handle_end(&mut self) -> CloseReason {
+        if let Some(frame) = self.lines.finish()
+            && let Flow::Close(reason) = self.protocol.handle_frame(frame, &mut self.session)
+        {
+            return reason;
+        }
+        CloseReason::PeerClosed
+    }
+
+    /// Whether the peer has to take answers before it is heard again.
+    fn is_deaf(&self) -> bool {
+        self.session.outbox().answer_bytes() > ANSWERS
+    }
+
+    /// Writes what is queued until nothing is left, the stream is full or the budget is used up.
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+        budget: &mut Budget,
+    ) -> io::Result<Output> {
+        let mut more = true;
+        loop {
+            if self.poll_unsent(cx)?.is_pending() {
+                return Ok(Output::Blocked);
+            }
+            if !more {
+                return self.flush(cx);
+            }
+            if budget.writes == 0 {
+                return Ok(Output::Exhausted);
+            }
+            budget.writes -= 1;
+            more = self
+                .session
+                .outbox()
+                .take(Scratch::OUTPUT, &mut scratch.taken);
+            for outgoing in scratch.taken.drain(..) {
+                self.encode(&outgoing, &mut scratch.output);
+            }
+            self.send(cx, &mut scratch.output)?;
+        }
+    }
+
+    fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>) {
+        let delivery = match outgoing {
+            Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
+                Delivery::Event(event)
+            }
+            Outgoing::Missed(missed) => Delivery::Missed(missed),
+            Outgoing::Reply(bytes) => return out.extend_from_slice(bytes),
+        };
+        self.protocol.encode(delivery, &self.session, out);
+    }
+
+    /// Writes `output` and empties it; keeps what the stream has no room for.
+    fn send(&mut self, cx: &mut Context<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < output.len() {
+            match poll_write(Pin::new(&mut self.stream), cx, &output[sent..])? {
+                Poll::Ready(written) => {
+                    self.unflushed = true;
+                    sent += written;
+                }
+                Poll::Pending => {
+                    self.unsent.extend_from_slice(&output[sent..]);
+                    break;
+                }
+            }
+        }
+        output.clear();
+        Ok(())
+    }
+
+    /// Writes what the stream had no room for.
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        while self.sent < self.unsent.len() {
+            match poll_write(Pin::new(&mut self.stream), cx, &self.unsent[self.sent..])? {
+                Poll::Ready(written) => {
+                    self.unflushed = true;
+                    self.sent += written;
+                }
+                Poll::Pending => return Ok(Poll::Pending),
+            }
+        }
+        if self.sent > 0 {
+            self.unsent = Vec::new();
+            self.sent = 0;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<Output> {
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(flushed) => flushed?,
+                Poll::Pending => return Ok(Output::Blocked),
+            }
+            self.unflushed = false;
+        }
+        Ok(Output::Empty)
+    }
+
+    /// The next deadline of an open connection, and what it means to reach it.
+    fn patience(&self) -> Option<(Instant, CloseReason)> {
+        let (limit, reason): (_, fn(Duration) -> _) = match self.session.nick() {
+            Some(_) => (self.config.idle_timeout?, CloseReason::Idle),
+            None => (self.config.registration_timeout?, CloseReason::Unregistered),
+        };
+        Some((after(self.heard_at, limit), reason(limit)))
+    }
+
+    /// Lets the session go, and the queue end with the last words.
+    fn start_closing(&mut self, closing: Closing) {
+        tracing::debug!(session = ?self.session.id(), reason = %closing.reason, "closing");
+        let within = closing.within.unwrap_or(self.config.close_timeout);
+        let mut farewell = Vec::new();
+        self.protocol.farewell(&closing.reason, &mut farewell);
+        self.session.quit(None);
+        self.session.outbox().seal(closing.clone(), farewell.into());
+        self.unread = Vec::new();
+        self.phase = Phase::Draining(Ending {
+            reason: closing.reason,
+            deadline: after(self.runtime.now(), within),
+        });
+    }
+
+    fn poll_drained(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+    ) -> io::Result<Poll<()>> {
+        Ok(match self.write(cx, scratch, &mut Budget::new())? {
+            Output::Empty => Poll::Ready(()),
+            Output::Blocked => Poll::Pending,
+            Output::Exhausted => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+    }
+
+    /// Ends a connection whose peer does not take what is queued.
+    fn poll_cut_off(
+        &mut self,
+        cx: &mut Context<'_>,
+        ending: Ending,
+    ) -> Poll<Result<CloseReason, ConnectionError>> {
+        ready!(self.poll_deadline(cx, ending.deadline));
+        self.phase = Phase::Done;
+        Poll::Ready(Err(ConnectionError::CutOff {
+            reason: ending.reason,
+        }))
+    }
+
+    /// Reads and throws away. Ready when the peer has closed or sends nothing that would make the
+    /// platform answer with a reset, which could overtake the last words.
+    fn poll_silence(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
+        let mut thrown_away = 0;
+        while thrown_away < LINGER_BYTES {
+            match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
+                Poll::Ready(Ok(0) | Err(_)) => break,
+                Poll::Ready(Ok(read)) => thrown_away += read,
+                Poll::Pending if thrown_away > 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Alarm::new(&*self.runtime, deadline));
+        alarm.poll(cx, deadline)
+    }
+}
+
+impl<S, P> Connection<S, P> {
+    /// A way to close the connection from elsewhere, without loss.
+    pub fn handle(&self) -> SessionHandle {
+        self.session.handle()
+    }
+}
+
+impl<S, P> Future for Connection<S, P>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    P: Protocol,
+{
+    type Output = Result<CloseReason, ConnectionError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let mut scratch = Scratch::take();
+        let polled = this.poll_phases(cx, &mut scratch);
+        scratch.give_back();
+        if let Poll::Ready(ended) = &polled {
+            this.phase = Phase::Done;
+            // Whoever keeps the future does not keep the seat.
+            this.session.quit(None);
+            tracing::debug!(session = ?this.session.id(), ?ended, "closed");
+        }
+        polled
+    }
+}
+
+// Nothing in it is pinned in place.
+impl<S: Unpin, P> Unpin for Connection<S, P> {}
+
+impl<S, P> fmt::Debug for Connection<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+fn poll_write<S: AsyncWrite>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> io::Result<Poll<usize>> {
+    loop {
+        return match stream.as_mut().poll_write(cx, bytes) {
+            Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(written)) => Ok(Poll::Ready(written)),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(Poll::Pending),
+        };
+    }
+}
+
+/// Why a connection ended without being closed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The stream failed.
+    #[error("the stream failed: {0}")]
+    Io(#[from] io::Error),
+    /// The peer did not take what was queued in time.
+    #[error("the peer did not take what was queued in time (closing: {reason})")]
+    CutOff {
+        /// Why the connection was being closed.
+        reason: CloseReason,
+    },
+}

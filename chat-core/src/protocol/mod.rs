@@ -1,0 +1,109 @@
+//! Wire protocols: what a peer's frames mean, and what events look like to it.
+
+mod text;
+
+pub use text::{Command, CommandError, TextProtocol};
+
+use crate::event::{CloseReason, Missed, SharedEvent};
+use crate::framing::Frame;
+use crate::session::Session;
+
+/// One side of a conversation as a state machine without I/O: a frame in becomes calls on the session,
+/// an event in becomes bytes out.
+///
+/// The connection driver calls it, and so can a unit test, a fuzzer or a simulator.
+///
+/// # Contract
+///
+/// - Nothing here waits, and nothing panics, whatever the peer sends.
+/// - Answers to commands go through [`Session::reply`], behind the events that are queued already, so
+///   that the peer sees things in the order in which they happened.
+/// - [`encode`](Protocol::encode) appends whole frames and nothing else. What it makes of an event
+///   depends on the event and the protocol's own state only.
+///
+/// # Examples
+///
+/// Everybody who connects is in one room, and every line is a message to it:
+///
+/// ```
+/// use chat_core::event::{CloseReason, Event};
+/// use chat_core::framing::Frame;
+/// use chat_core::message::{Body, MessageKind};
+/// use chat_core::name::RoomName;
+/// use chat_core::protocol::{Delivery, Flow, Protocol};
+/// use chat_core::session::Session;
+///
+/// struct OneRoom(RoomName);
+///
+/// impl Protocol for OneRoom {
+///     fn max_frame(&self) -> usize {
+///         512
+///     }
+///
+///     fn open(&mut self, session: &mut Session) -> Flow {
+///         session.take_guest_nick();
+///         match session.join(&self.0) {
+///             Ok(()) => Flow::Continue,
+///             Err(_) => Flow::Close(CloseReason::Quit),
+///         }
+///     }
+///
+///     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
+///         if let Frame::Line(line) = frame
+///             && let Ok(body) = Body::parse(&String::from_utf8_lossy(line))
+///         {
+///             let _ = session.say(&self.0, MessageKind::Say, body);
+///         }
+///         Flow::Continue
+///     }
+///
+///     fn encode(&mut self, delivery: Delivery<'_>, _: &Session, out: &mut Vec<u8>) {
+///         if let Delivery::Event(event) = delivery
+///             && let Event::Message(message) = event.event()
+///         {
+///             out.extend_from_slice(format!("{}: {}\n", message.sender, message.body).as_bytes());
+///         }
+///     }
+///
+///     fn farewell(&mut self, _: &CloseReason, out: &mut Vec<u8>) {
+///         out.extend_from_slice(b"bye\n");
+///     }
+/// }
+/// ```
+pub trait Protocol {
+    /// How long a frame may be, in bytes.
+    fn max_frame(&self) -> usize;
+
+    /// The peer has connected.
+    fn open(&mut self, session: &mut Session) -> Flow;
+
+    /// The peer has sent a frame.
+    fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow;
+
+    /// Writes down what the session gets to hear.
+    fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>);
+
+    /// Writes down the last words to the peer, if any. It may not have been
+    /// [opened](Protocol::open), when the connection was refused.
+    fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>);
+}
+
+/// Whether a conversation goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flow {
+    /// It does.
+    Continue,
+    /// It ends, once everything queued is sent.
+    Close(CloseReason),
+}
+
+/// What a session gets to hear.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Delivery<'a> {
+    /// Something happened.
+    Event(&'a SharedEvent),
+    /// The session was too slow for this much.
+    Missed(&'a Missed),
+}

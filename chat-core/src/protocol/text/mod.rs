@@ -1,0 +1,218 @@
+//! The text protocol: for `nc`, telnet and people. `docs/PROTOCOL.md` describes it to them.
+
+mod command;
+mod render;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use command::{Command, CommandError};
+use render::{EventLine, MissedLines};
+
+use super::{Delivery, Flow, Protocol};
+use crate::event::{CloseReason, Event, Variant};
+use crate::framing::Frame;
+use crate::hub::HubError;
+use crate::message::MessageKind;
+use crate::name::RoomName;
+use crate::session::Session;
+
+/// The text protocol as one connection speaks it.
+#[derive(Debug)]
+pub struct TextProtocol {
+    lobby: RoomName,
+    /// Whether the peer has been told who and where it is.
+    welcomed: bool,
+}
+
+/// What all members read alike is encoded once.
+const VARIANT: Variant = Variant::new("text");
+
+/// How many characters of nicks `/who` puts in one line, so that a full room stays readable and each
+/// line within what a peer may expect.
+const WHO_LINE: usize = 400;
+
+impl TextProtocol {
+    /// How long a line may be, in bytes, its ending not counted.
+    pub const MAX_LINE: usize = 4096;
+
+    /// How many messages `/history` shows unless told.
+    pub const HISTORY: usize = 100;
+
+    /// Starts everyone in the room `lobby`.
+    pub fn new(lobby: RoomName) -> Self {
+        Self {
+            lobby,
+            welcomed: false,
+        }
+    }
+
+    fn handle_line(&mut self, line: &[u8], session: &mut Session) -> Result<Flow, Refusal> {
+        if line.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        let line = std::str::from_utf8(line).map_err(|_| Refusal::NotUtf8)?;
+        match Command::parse(line)? {
+            Command::Say(body) => {
+                session.say(current(session)?, MessageKind::Say, body)?;
+            }
+            Command::Action(body) => {
+                session.say(current(session)?, MessageKind::Action, body)?;
+            }
+            Command::Private(nick, body) => session.say_privately(&nick, body)?,
+            Command::Join(room) => match current(session).cloned() {
+                Ok(current) => session.switch(&current, &room)?,
+                Err(_) => session.join(&room)?,
+            },
+            Command::Nick(nick) => {
+                if session
+                    .nick()
+                    .is_some_and(|old| old.as_str() == nick.as_str())
+                {
+                    return Err(Refusal::SameNick);
+                }
+                session.take_nick(nick)?;
+            }
+            Command::Rooms => self.tell_rooms(session),
+            Command::Who => self.tell_who(session)?,
+            Command::History(count) => self.tell_history(count, session)?,
+            Command::Help => session.reply(command::HELP.as_bytes()),
+            Command::Quit(reason) => {
+                session.quit(reason);
+                return Ok(Flow::Close(CloseReason::Quit));
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn tell_rooms(&self, session: &Session) {
+        let rooms = session.hub().rooms();
+        let lines = rooms.iter().map(|room| {
+            let plural = if room.members == 1 { "" } else { "s" };
+            format!("* {} ({} member{plural})\n", room.name, room.members)
+        });
+        session.reply(lines.collect::<String>().into_bytes());
+    }
+
+    fn tell_who(&self, session: &Session) -> Result<(), Refusal> {
+        let room = current(session)?;
+        let occupants = session.occupants(room)?;
+        let mut lines = String::new();
+        let mut on_line = 0;
+        for occupant in &occupants {
+            let nick = occupant.nick.as_str();
+            if on_line > 0 && on_line + nick.len() <= WHO_LINE {
+                lines.push_str(", ");
+            } else {
+                let end = if lines.is_empty() { "" } else { "\n" };
+                lines.push_str(&format!("{end}* in {room} ({}): ", occupants.len()));
+                on_line = 0;
+            }
+            lines.push_str(nick);
+            on_line += nick.len() + 2;
+        }
+        lines.push('\n');
+        session.reply(lines.into_bytes());
+        Ok(())
+    }
+
+    fn tell_history(&self, count: usize, session: &Session) -> Result<(), Refusal> {
+        let room = current(session)?;
+        let messages = session.history(room, count)?;
+        let mut reply = Vec::new();
+        for message in &messages {
+            reply.extend_from_slice(message.encoded(VARIANT, render::event));
+        }
+        if messages.is_empty() {
+            reply = format!("* no messages in {room} yet\n").into_bytes();
+        }
+        session.reply(reply);
+        Ok(())
+    }
+}
+
+impl Default for TextProtocol {
+    /// Starts everyone in `#general`.
+    fn default() -> Self {
+        Self::new(RoomName::general())
+    }
+}
+
+impl Protocol for TextProtocol {
+    fn max_frame(&self) -> usize {
+        Self::MAX_LINE
+    }
+
+    fn open(&mut self, session: &mut Session) -> Flow {
+        session.take_guest_nick();
+        if let Err(error) = session.join(&self.lobby) {
+            refuse(session, error);
+        }
+        Flow::Continue
+    }
+
+    fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
+        let handled = match frame {
+            Frame::Line(line) => self.handle_line(line, session),
+            Frame::TooLong { limit } => Err(Refusal::LineTooLong { limit }),
+        };
+        handled.unwrap_or_else(|refusal| {
+            refuse(session, refusal);
+            Flow::Continue
+        })
+    }
+
+    fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
+        match delivery {
+            Delivery::Missed(missed) => render::write(out, MissedLines(missed)),
+            Delivery::Event(event) => match event.event() {
+                Event::Joined { room, who } if who.session == session.id() && !self.welcomed => {
+                    self.welcomed = true;
+                    let welcome = format_args!("* welcome, {} — you are in {room}", who.nick);
+                    render::write(out, format_args!("{welcome}\n"));
+                }
+                // Told by the arrival in the next room.
+                Event::Left { who, .. } if who.session == session.id() => {}
+                Event::Private(_) => render::write(out, EventLine(event.event())),
+                _ => out.extend_from_slice(event.encoded(VARIANT, render::event)),
+            },
+        }
+    }
+
+    fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
+        match reason {
+            CloseReason::PeerClosed => {}
+            CloseReason::Quit | CloseReason::Shutdown => {
+                render::write(out, format_args!("* {reason}\n"));
+            }
+            _ => render::write(out, format_args!("! {reason}\n")),
+        }
+    }
+}
+
+fn current(session: &Session) -> Result<&RoomName, Refusal> {
+    session.rooms().next().ok_or(Refusal::NoRoom)
+}
+
+fn refuse(session: &Session, why: impl fmt::Display) {
+    session.reply(format!("! {why}\n").into_bytes());
+}
+
+/// Why a line had no effect.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("a line has at most {limit} bytes; yours was longer and was dropped")]
+    LineTooLong { limit: usize },
+    #[error("that line is not valid UTF-8")]
+    NotUtf8,
+    #[error("you are in no room; /join one")]
+    NoRoom,
+    #[error("you are called that already")]
+    SameNick,
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}

@@ -1,0 +1,161 @@
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Shared;
+use super::admission::Permit;
+use crate::connection::{Connection, serve_connection_with};
+use crate::event::CloseReason;
+use crate::protocol::Protocol;
+use crate::runtime::{Address, Duplex, Listener, RuntimeExt, TaskSpawner};
+
+/// Accepts the connections of one listener.
+pub(super) struct Acceptor<L, F> {
+    pub(super) listener: L,
+    pub(super) protocol: F,
+    pub(super) connections: TaskSpawner,
+    pub(super) refusals: TaskSpawner,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// How many connections are accepted before other tasks get their turn.
+const BURST: usize = 16;
+
+/// How many peers are told at the same time that they were refused; those beyond are closed without a
+/// word.
+const REFUSALS: usize = 64;
+
+/// How long telling one of them may take.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl<L, F, P> Acceptor<L, F>
+where
+    L: Listener,
+    F: Fn() -> P + Send + Sync + 'static,
+    P: Protocol + Send + 'static,
+{
+    /// Accepts for ever. Errors of the listener are waited out.
+    pub(super) async fn run(self) {
+        let first_backoff = self.shared.config.accept_backoff;
+        let mut backoff = first_backoff;
+        loop {
+            for _ in 0..BURST {
+                match self.listener.accept().await {
+                    Ok((stream, peer)) => {
+                        backoff = first_backoff;
+                        self.receive(stream, &peer);
+                    }
+                    Err(error) if concerns_one_connection(&error) => {
+                        tracing::debug!(%error, "a connection was gone before it was accepted");
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, retry_in = ?backoff, "cannot accept connections");
+                        self.shared.runtime.sleep(backoff).await;
+                        backoff = (backoff * 2).min(first_backoff * 100);
+                    }
+                }
+            }
+            give_way().await;
+        }
+    }
+
+    fn receive(&self, stream: L::Stream, peer: &Address) {
+        match self.shared.admission.admit(peer) {
+            Ok(permit) => self.serve(stream, peer, permit),
+            Err(reason) => {
+                tracing::debug!(%peer, %reason, "refused");
+                self.refuse(stream, &reason);
+            }
+        }
+    }
+
+    fn serve(&self, stream: L::Stream, peer: &Address, permit: Permit) {
+        let shared = &self.shared;
+        let connection = serve_connection_with(
+            stream,
+            (self.protocol)(),
+            &shared.hub,
+            &shared.runtime,
+            shared.config.connection.clone(),
+        );
+        tracing::debug!(%peer, ?connection, "accepted");
+        let registration = Registration {
+            key: shared.sessions().insert(connection.handle()),
+            shared: Arc::clone(shared),
+            _permit: permit,
+        };
+        // A server that is shutting down has closed the group, and drops the connection here.
+        let _ = self.connections.spawn(registration.serve(connection));
+    }
+
+    /// Tells a peer in the background why it is not served, if there are not too many to tell.
+    fn refuse(&self, mut stream: L::Stream, reason: &CloseReason) {
+        if self.refusals.len() >= REFUSALS {
+            return;
+        }
+        let mut last_words = Vec::new();
+        (self.protocol)().farewell(reason, &mut last_words);
+        let runtime = Arc::clone(&self.shared.runtime);
+        let told = async move {
+            stream.write_all(&last_words).await?;
+            stream.close().await?;
+            // Until the peer has read it: closing earlier could send a reset that overtakes it.
+            while stream.read(&mut [0; 1024]).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = self.refusals.spawn(async move {
+            let _ = runtime.timeout(REFUSAL_TIMEOUT, told).await;
+        });
+    }
+}
+
+/// A connection's places in its server; dropping it gives them back.
+struct Registration {
+    key: usize,
+    shared: Arc<Shared>,
+    _permit: Permit,
+}
+
+impl Registration {
+    async fn serve<S: Duplex, P: Protocol>(self, connection: Connection<S, P>) {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection broke off");
+            self.shared.broken_off.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.shared.sessions().remove(self.key);
+    }
+}
+
+/// Whether the listener is as good as before, so that there is nothing to wait for.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Lets other tasks run.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+use crate::connection::ConnectionConfig;
+
+/// The limits of a [`Server`](super::Server).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// How many connections it has at most; those beyond are told so and closed. Default: 10,000.
+    pub max_connections: usize,
+    /// How many connections one IP address has at most; those beyond are told so and closed.
+    /// Connections without one (Unix sockets) are only counted in all. `None` for no limit, which is
+    /// the default, because many people may sit behind one address.
+    pub max_per_address: Option<usize>,
+    /// How patient it is with each connection.
+    pub connection: ConnectionConfig,
+    /// How long it waits at first after an error of the listener that will not go away by itself, such
+    /// as having no file descriptors left; doubled with each further one, up to a hundred times as
+    /// long. Default: ten milliseconds.
+    pub accept_backoff: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_per_address: None,
+            connection: ConnectionConfig::default(),
+            accept_backoff: Duration::from_millis(10),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A [`Server`]: listeners, limits and a graceful end, around
+//! [`serve_connection`](crate::connection::serve_connection).
+
+mod accept;
+mod admission;
+mod config;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use slab::Slab;
+
+pub use config::ServerConfig;
+
+use crate::event::CloseReason;
+use crate::hub::Hub;
+use crate::protocol::Protocol;
+use crate::runtime::{Address, Listener, Runtime, RuntimeExt, TaskGroup};
+use crate::session::SessionHandle;
+use admission::Admission;
+
+/// Accepts connections and serves them, until it is shut down.
+///
+/// Dropping it stops accepting and drops all connections on the spot;
+/// [`shutdown`](Server::shutdown) lets them end in good order.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use std::io;
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use chat_core::runtime::{Net, Runtime};
+/// # async fn example<R: Runtime + Net + Clone>(runtime: R) -> io::Result<()> {
+/// use chat_core::hub::{Hub, HubConfig};
+/// use chat_core::protocol::TextProtocol;
+/// use chat_core::server::{Server, ServerConfig};
+///
+/// let listener = runtime.bind_tcp(([127, 0, 0, 1], 8080).into()).await?;
+/// let runtime: Arc<dyn Runtime> = Arc::new(runtime);
+/// let hub = Hub::new(runtime.clone(), HubConfig::default());
+/// let server = Server::new(hub, runtime, ServerConfig::default());
+/// let addr = server.listen(listener, TextProtocol::default)?;
+/// println!("listening on {addr}");
+/// // ... until it is enough:
+/// let report = server.shutdown(Duration::from_secs(10)).await;
+/// println!("{report}");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    /// First, so that nothing is accepted any more when the connections are dropped.
+    acceptors: TaskGroup,
+    connections: TaskGroup,
+    refusals: TaskGroup,
+    shared: Arc<Shared>,
+}
+
+/// What the acceptors and the connections of a server have in common.
+struct Shared {
+    hub: Hub,
+    runtime: Arc<dyn Runtime>,
+    config: ServerConfig,
+    admission: Arc<Admission>,
+    sessions: Mutex<Slab<SessionHandle>>,
+    /// How many connections broke off instead of being closed.
+    broken_off: AtomicUsize,
+}
+
+impl Server {
+    /// A server that lets people into `hub` and does not listen anywhere yet.
+    pub fn new(hub: Hub, runtime: Arc<dyn Runtime>, config: ServerConfig) -> Self {
+        let group = || TaskGroup::new(Arc::clone(&runtime));
+        Self {
+            acceptors: group(),
+            connections: group(),
+            refusals: group(),
+            shared: Arc::new(Shared {
+                hub,
+                admission: Admission::new(&config),
+                config,
+                sessions: Mutex::default(),
+                broken_off: AtomicUsize::new(0),
+                runtime: Arc::clone(&runtime),
+            }),
+        }
+    }
+
+    /// Serves everyone who connects to `listener`, each with a protocol made by `protocol`. Returns the
+    /// address it listens on. A server can listen on many.
+    ///
+    /// # Errors
+    ///
+    /// When the listener does not know its address.
+    pub fn listen<L, P>(
+        &self,
+        listener: L,
+        protocol: impl Fn() -> P + Send + Sync + 'static,
+    ) -> io::Result<Address>
+    where
+        L: Listener,
+        P: Protocol + Send + 'static,
+    {
+        let address = listener.local_addr()?;
+        let acceptor = accept::Acceptor {
+            listener,
+            protocol,
+            connections: self.connections.spawner(),
+            refusals: self.refusals.spawner(),
+            shared: Arc::clone(&self.shared),
+        };
+        let spawned = self.acceptors.spawn(acceptor.run());
+        spawned.map_err(|closed| io::Error::new(io::ErrorKind::NotConnected, closed))?;
+        tracing::info!(%address, "listening");
+        Ok(address)
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The hub that it lets people into.
+    pub fn hub(&self) -> &Hub {
+        &self.shared.hub
+    }
+
+    /// Stops accepting, tells every session, lets their outboxes drain and closes their streams. What
+    /// has not ended `within` that time is dropped.
+    ///
+    /// Nothing that was accepted from a peer before is lost on a healthy link.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops what is left at that moment, as dropping the server does.
+    pub async fn shutdown(self, within: Duration) -> ShutdownReport {
+        self.acceptors.cancel().await;
+        self.connections.close();
+        self.refusals.close();
+        let open = self.connections.len();
+        let broken_off =
+            || self.shared.broken_off.load(Ordering::SeqCst) + self.connections.panicked();
+        let broken_off_before = broken_off();
+        tracing::info!(connections = open, ?within, "shutting down");
+        let sessions: Vec<_> = {
+            let sessions = self.shared.sessions();
+            sessions
+                .iter()
+                .map(|(_, session)| session.clone())
+                .collect()
+        };
+        for session in sessions {
+            session.close_within(CloseReason::Shutdown, within);
+        }
+        let drained = async {
+            self.connections.join().await;
+            self.refusals.join().await;
+        };
+        let in_time = self.shared.runtime.timeout(within, drained).await;
+        let left = self.connections.len();
+        if in_time.is_err() {
+            self.connections.cancel().await;
+            self.refusals.cancel().await;
+        }
+        let cut_off = (left + broken_off() - broken_off_before).min(open);
+        let report = ShutdownReport {
+            drained: open - cut_off,
+            cut_off,
+        };
+        tracing::info!(report.drained, report.cut_off, "shut down");
+        report
+    }
+}
+
+impl Shared {
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Slab<SessionHandle>> {
+        // Nothing in this module can panic while it holds the lock.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("config", &self.shared.config)
+            .field("connections", &self.connections.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of the connections of a server that was shut down.
+///
+/// Displays as a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// How many got everything that was queued for them, and were closed.
+    pub drained: usize,
+    /// How many did not: they were too slow, or broke off.
+    pub cut_off: usize,
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} connections drained, {} cut off",
+            self.drained, self.cut_off
+        )
+    }
+}
