@@ -1,0 +1,105 @@
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
+
+use chat_core::runtime::{Address, Listener, Net};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::Handle;
+use tokio_util::context::TokioContext;
+
+use crate::{TokioRuntime, TokioStream};
+
+impl Net for TokioRuntime {
+    type TcpStream = TokioStream<TcpStream>;
+    type TcpListener = TokioListener<TcpListener>;
+    #[cfg(unix)]
+    type UnixStream = TokioStream<UnixStream>;
+    #[cfg(unix)]
+    type UnixListener = TokioListener<UnixListener>;
+
+    async fn bind_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpListener> {
+        let listener = inside(&self.handle, TcpListener::bind(addr)).await?;
+        Ok(TokioListener::new(listener, &self.handle))
+    }
+
+    async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpStream> {
+        let stream = inside(&self.handle, TcpStream::connect(addr)).await?;
+        stream.set_nodelay(true)?;
+        Ok(TokioStream::new(stream))
+    }
+
+    #[cfg(unix)]
+    async fn bind_unix(&self, path: &Path) -> io::Result<Self::UnixListener> {
+        let listener = inside(&self.handle, async { UnixListener::bind(path) }).await?;
+        Ok(TokioListener::new(listener, &self.handle))
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(&self, path: &Path) -> io::Result<Self::UnixStream> {
+        let stream = inside(&self.handle, UnixStream::connect(path)).await?;
+        Ok(TokioStream::new(stream))
+    }
+}
+
+/// Accepts connections on tokio's TCP or Unix listener.
+#[derive(Debug)]
+pub struct TokioListener<L> {
+    listener: L,
+    handle: Handle,
+}
+
+impl<L> TokioListener<L> {
+    fn new(listener: L, handle: &Handle) -> Self {
+        Self {
+            listener,
+            handle: handle.clone(),
+        }
+    }
+
+    /// Tokio's listener.
+    pub fn get_ref(&self) -> &L {
+        &self.listener
+    }
+}
+
+impl Listener for TokioListener<TcpListener> {
+    type Stream = TokioStream<TcpStream>;
+
+    async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
+        let (stream, peer) = inside(&self.handle, self.listener.accept()).await?;
+        stream.set_nodelay(true)?;
+        Ok((TokioStream::new(stream), Address::Tcp(peer)))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        self.listener.local_addr().map(Address::Tcp)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for TokioListener<UnixListener> {
+    type Stream = TokioStream<UnixStream>;
+
+    async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
+        let (stream, peer) = inside(&self.handle, self.listener.accept()).await?;
+        Ok((TokioStream::new(stream), unix_address(&peer)))
+    }
+
+    fn local_addr(&self) -> io::Result<Address> {
+        self.listener.local_addr().map(|addr| unix_address(&addr))
+    }
+}
+
+#[cfg(unix)]
+fn unix_address(addr: &tokio::net::unix::SocketAddr) -> Address {
+    Address::Unix(addr.as_pathname().map(PathBuf::from))
+}
+
+/// Polls `future` inside the runtime, where sockets can be made, whoever the caller is.
+fn inside<F: Future>(handle: &Handle, future: F) -> TokioContext<F> {
+    TokioContext::new(future, handle.clone())
+}
