@@ -12,3 +12,6 @@ pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod store;
+
+#[cfg(test)]
+mod testing;

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::io::{AsyncRead, AsyncWrite};
 use thiserror::Error;
@@ -39,7 +39,7 @@ pub struct Connection<S, P> {
     sent: usize,
     /// Whether the stream was written to since it was last flushed.
     unflushed: bool,
-    /// When the peer connected or was last heard.
+    opened_at: Instant,
     heard_at: Instant,
     alarm: Option<Alarm>,
 }
@@ -109,10 +109,12 @@ where
         runtime: &Arc<dyn Runtime>,
         config: ConnectionConfig,
     ) -> Self {
+        let now = runtime.now();
         Self {
             lines: Lines::new(protocol.max_frame()),
             session: Session::open(hub),
-            heard_at: runtime.now(),
+            opened_at: now,
+            heard_at: now,
             runtime: Arc::clone(runtime),
             stream,
             protocol,
@@ -244,6 +246,7 @@ where
 
     /// Handles the frames in `input`, and keeps what the budget does not reach.
     fn handle_input(&mut self, mut input: &[u8], budget: &mut Budget) -> Option<CloseReason> {
+        self.session.outbox().wake_up();
         while budget.frames > 0 && !self.is_deaf() {
             let frame = self.lines.next(&mut input)?;
             budget.frames -= 1;
@@ -362,11 +365,19 @@ where
 
     /// The next deadline of an open connection, and what it means to reach it.
     fn patience(&self) -> Option<(Instant, CloseReason)> {
-        let (limit, reason): (_, fn(Duration) -> _) = match self.session.nick() {
-            Some(_) => (self.config.idle_timeout?, CloseReason::Idle),
-            None => (self.config.registration_timeout?, CloseReason::Unregistered),
-        };
-        Some((after(self.heard_at, limit), reason(limit)))
+        Some(match self.session.nick() {
+            Some(_) => {
+                let limit = self.config.idle_timeout?;
+                (after(self.heard_at, limit), CloseReason::Idle(limit))
+            }
+            None => {
+                let limit = self.config.registration_timeout?;
+                (
+                    after(self.opened_at, limit),
+                    CloseReason::Unregistered(limit),
+                )
+            }
+        })
     }
 
     /// Lets the session go, and the queue end with the last words.
@@ -439,6 +450,12 @@ impl<S, P> Connection<S, P> {
     /// A way to close the connection from elsewhere, without loss.
     pub fn handle(&self) -> SessionHandle {
         self.session.handle()
+    }
+
+    /// How many bytes of memory its own buffers take.
+    #[cfg(test)]
+    pub(super) fn buffered(&self) -> usize {
+        self.unread.capacity() + self.unsent.capacity()
     }
 }
 

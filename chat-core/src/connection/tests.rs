@@ -1,1 +1,497 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use super::*;
+use crate::event::CloseReason;
+use crate::framing::Frame;
+use crate::hub::{HubConfig, OutboxLimits};
+use crate::protocol::{Delivery, Flow, TextProtocol};
+use crate::session::{Session, SessionHandle};
+use crate::testing::{Flag, TestRuntime, TestStream, duplex};
+
+/// A hub whose connections are polled by hand.
+struct World {
+    time: TestRuntime,
+    runtime: Arc<dyn Runtime>,
+    hub: Hub,
+}
+
+/// A connection and its peer.
+struct Line<P = TextProtocol> {
+    connection: Connection<TestStream, P>,
+    woken: Arc<Flag>,
+    peer: TestStream,
+}
+
+type Ended = Result<CloseReason, ConnectionError>;
+
+impl World {
+    fn new() -> Self {
+        Self::with(HubConfig::default())
+    }
+
+    fn with(config: HubConfig) -> Self {
+        let time = TestRuntime::new();
+        let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
+        Self {
+            hub: Hub::new(runtime.clone(), config),
+            runtime,
+            time,
+        }
+    }
+
+    /// Somebody who connected over a stream with room for `capacity` bytes, and was not served yet.
+    fn connect(&self, capacity: usize) -> Line {
+        self.connect_as(TextProtocol::default(), capacity)
+    }
+
+    fn connect_as<P: Protocol>(&self, protocol: P, capacity: usize) -> Line<P> {
+        let (peer, stream) = duplex(capacity);
+        Line {
+            connection: serve_connection(stream, protocol, &self.hub, &self.runtime),
+            woken: Flag::set(),
+            peer,
+        }
+    }
+
+    /// Somebody who has been welcomed and renamed, and has read that.
+    fn guest(&self, nick: &str) -> Line {
+        let mut line = self.connect(1024 * 1024);
+        line.peer.send(format!("/nick {nick}\n"));
+        assert!(line.settle().is_none());
+        line.peer.receive();
+        line
+    }
+}
+
+impl<P: Protocol> Line<P> {
+    fn poll(&mut self) -> Option<Ended> {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        match Pin::new(&mut self.connection).poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(ended) => Some(ended),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Polls as long as the connection is woken, as a runtime does. How it ended, if it did.
+    fn settle(&mut self) -> Option<Ended> {
+        self.settle_counting().1
+    }
+
+    fn settle_counting(&mut self) -> (usize, Option<Ended>) {
+        let mut polls = 0;
+        while self.woken.take() {
+            polls += 1;
+            assert!(polls < 10_000, "the connection wakes itself for ever");
+            if let Some(ended) = self.poll() {
+                return (polls, Some(ended));
+            }
+        }
+        (polls, None)
+    }
+
+    /// What the peer reads when it sends `bytes`.
+    fn asks(&mut self, bytes: impl AsRef<[u8]>) -> String {
+        self.peer.send(bytes);
+        assert!(self.settle().is_none());
+        self.peer.receive()
+    }
+
+    /// Reads as fast as it can until nothing more comes.
+    fn read_all(&mut self) -> (String, Option<Ended>) {
+        let mut read = Vec::new();
+        loop {
+            let ended = self.settle();
+            let more = self.peer.receive_bytes();
+            read.extend_from_slice(&more);
+            if more.is_empty() || ended.is_some() {
+                return (String::from_utf8(read).unwrap(), ended);
+            }
+        }
+    }
+}
+
+const NOT_YET: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_peer_is_welcomed_and_heard() {
+    let world = World::new();
+    let mut line = world.connect(1024);
+    let welcome = "* welcome, guest-1 — you are in #general\n";
+    assert_eq!(
+        line.asks("hello\n"),
+        format!("{welcome}[#general] guest-1: hello\n")
+    );
+}
+
+#[test]
+fn a_conversation_byte_by_byte_is_the_same() {
+    let world = World::new();
+    let mut line = world.guest("alice");
+    let answers: String = "hi\r\n/rooms\nho\n"
+        .bytes()
+        .map(|byte| line.asks([byte]))
+        .collect();
+    let expected = "[#general] alice: hi\n* #general (1 member)\n[#general] alice: ho\n";
+    assert_eq!(answers, expected);
+}
+
+#[test]
+fn answers_and_messages_come_in_the_order_of_the_commands() {
+    let world = World::new();
+    let mut line = world.guest("alice");
+    let answers = line.asks("one\n/who\ntwo\n/nope\nthree\n");
+    let expected = "[#general] alice: one\n* in #general (1): alice\n[#general] alice: two\n\
+        ! there is no command /nope; /help lists them\n[#general] alice: three\n";
+    assert_eq!(answers, expected);
+}
+
+#[test]
+fn a_message_wakes_the_others_and_nobody_twice() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    alice.settle();
+    alice.peer.receive();
+    alice.peer.send("one\ntwo\n");
+    assert_eq!(alice.settle_counting().0, 1);
+    assert_eq!(bob.settle_counting().0, 1);
+    assert_eq!(
+        bob.peer.receive(),
+        "[#general] alice: one\n[#general] alice: two\n"
+    );
+    assert_eq!(alice.settle_counting().0, 0);
+}
+
+#[test]
+fn a_busy_peer_lets_others_have_their_turn() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    alice.peer.send("x\n".repeat(1000));
+    let (polls, ended) = alice.settle_counting();
+    assert!(ended.is_none());
+    assert!(
+        (30..60).contains(&polls),
+        "{polls} polls for 1,000 messages"
+    );
+    assert_eq!(alice.peer.receive().lines().count(), 1000);
+}
+
+#[test]
+fn the_last_line_counts_without_its_newline() {
+    let world = World::new();
+    let mut bob = world.guest("bob");
+    let mut alice = world.guest("alice");
+    bob.settle();
+    bob.peer.receive();
+    alice.peer.send("/me leaves in a hurry\nbye");
+    alice.peer.end();
+    assert!(matches!(alice.settle(), Some(Ok(CloseReason::PeerClosed))));
+    let own = "[#general] * alice leaves in a hurry\n[#general] alice: bye\n";
+    assert_eq!(
+        alice.peer.receive(),
+        own,
+        "a half-closed peer gets its answers"
+    );
+    assert!(alice.peer.is_ended());
+    bob.settle();
+    assert_eq!(bob.peer.receive(), format!("{own}* alice left #general\n"));
+}
+
+#[test]
+fn quitting_says_goodbye_and_closes() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    alice.peer.send("/quit\nnever heard\n");
+    alice.peer.end();
+    assert!(matches!(alice.settle(), Some(Ok(CloseReason::Quit))));
+    assert_eq!(alice.peer.receive(), "* goodbye\n");
+    assert!(alice.peer.is_ended());
+}
+
+#[test]
+fn a_reset_is_an_error_and_a_leave() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    alice.settle();
+    alice.peer.receive();
+    bob.peer.send("half a li");
+    bob.settle();
+    bob.peer.reset();
+    assert!(matches!(bob.settle(), Some(Err(ConnectionError::Io(_)))));
+    alice.settle();
+    assert_eq!(alice.peer.receive(), "* bob left #general\n");
+}
+
+#[test]
+fn dropping_the_future_leaves_the_rooms() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let bob = world.guest("bob");
+    alice.settle();
+    alice.peer.receive();
+    drop(bob.connection);
+    alice.settle();
+    assert_eq!(alice.peer.receive(), "* bob left #general\n");
+    assert!(bob.peer.is_ended());
+}
+
+#[test]
+fn an_idle_peer_is_told_and_closed_and_a_sign_of_life_puts_that_off() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let limit = ConnectionConfig::default().idle_timeout.unwrap();
+    world.time.advance(limit - NOT_YET);
+    assert!(alice.settle().is_none());
+    alice.peer.send("\n");
+    assert!(alice.settle().is_none());
+    for _ in 0..2 {
+        world.time.advance((limit - NOT_YET) / 2);
+        assert!(alice.settle().is_none());
+    }
+    world.time.advance(NOT_YET);
+    assert!(matches!(alice.settle(), Some(Ok(CloseReason::Idle(_)))));
+    assert_eq!(
+        alice.peer.receive(),
+        "! nothing heard from you for 5 minutes; goodbye\n"
+    );
+    assert!(alice.peer.is_ended());
+}
+
+#[test]
+fn without_a_limit_a_peer_may_be_idle_for_ever() {
+    let world = World::new();
+    let (peer, stream) = duplex(1024);
+    let config = ConnectionConfig {
+        idle_timeout: None,
+        ..ConnectionConfig::default()
+    };
+    let protocol = TextProtocol::default();
+    let connection = serve_connection_with(stream, protocol, &world.hub, &world.runtime, config);
+    let mut line = Line {
+        connection,
+        woken: Flag::set(),
+        peer,
+    };
+    assert!(line.settle().is_none());
+    world.time.advance(Duration::from_secs(1_000_000));
+    assert!(line.settle().is_none());
+}
+
+/// Never takes a nick.
+struct Shy;
+
+impl Protocol for Shy {
+    fn max_frame(&self) -> usize {
+        100
+    }
+
+    fn open(&mut self, _: &mut Session) -> Flow {
+        Flow::Continue
+    }
+
+    fn handle_frame(&mut self, _: Frame<'_>, _: &mut Session) -> Flow {
+        Flow::Continue
+    }
+
+    fn encode(&mut self, _: Delivery<'_>, _: &Session, _: &mut Vec<u8>) {}
+
+    fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
+        out.extend_from_slice(reason.to_string().as_bytes());
+    }
+}
+
+#[test]
+fn a_peer_that_does_not_introduce_itself_is_closed_however_much_it_talks() {
+    let world = World::new();
+    let mut line = world.connect_as(Shy, 1024);
+    for _ in 0..9 {
+        assert_eq!(line.asks("hello\n"), "");
+        world.time.advance(Duration::from_secs(1));
+    }
+    assert!(line.settle().is_none());
+    world.time.advance(Duration::from_secs(1));
+    assert!(matches!(
+        line.settle(),
+        Some(Ok(CloseReason::Unregistered(_)))
+    ));
+    assert_eq!(
+        line.peer.receive(),
+        "no introduction within 10 seconds; goodbye"
+    );
+}
+
+#[test]
+fn a_peer_that_does_not_read_misses_exactly_what_it_is_told() {
+    let world = World::with(HubConfig {
+        outbox: OutboxLimits {
+            messages: 10,
+            ..OutboxLimits::default()
+        },
+        ..HubConfig::default()
+    });
+    let mut alice = world.guest("alice");
+    let mut sloth = world.connect(50);
+    assert!(sloth.settle().is_none());
+    alice.settle();
+    alice.peer.receive();
+    for number in 1..=1000 {
+        let said = format!("message {number}");
+        assert_eq!(
+            alice.asks(format!("{said}\n")),
+            format!("[#general] alice: {said}\n")
+        );
+        sloth.settle();
+    }
+    let (read, ended) = sloth.read_all();
+    assert!(ended.is_none());
+    let mut next = 1;
+    let mut gaps = 0;
+    for line in read.lines().skip(1) {
+        if let Some(number) = line.strip_prefix("[#general] alice: message ") {
+            assert_eq!(number, next.to_string());
+            next += 1;
+        } else {
+            let range = line.rsplit('(').next().unwrap().trim_end_matches(')');
+            let (first, last) = range.split_once('–').unwrap();
+            let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
+            let count = last - first + 1;
+            let notice = format!("* you missed {count} messages in #general ({first}–{last})");
+            assert_eq!((line, first), (&*notice, next));
+            next = last + 1;
+            gaps += 1;
+        }
+    }
+    assert_eq!((next, gaps), (1001, 1));
+}
+
+#[test]
+fn a_peer_that_asks_without_reading_is_not_heard_until_it_reads() {
+    let world = World::new();
+    let mut alice = world.connect(4096);
+    let question = "/help\n";
+    let answer = "/quit [reason]";
+    let mut asked = 0;
+    for _ in 0..1000 {
+        let free = alice.peer.free();
+        if free < question.len() {
+            break;
+        }
+        let questions = free / question.len();
+        alice.peer.send(question.repeat(questions));
+        asked += questions;
+        assert!(alice.settle().is_none());
+    }
+    assert!(asked < 3000, "asked {asked} times and was always heard");
+    let (read, ended) = alice.read_all();
+    assert!(ended.is_none());
+    assert_eq!(
+        read.matches(answer).count(),
+        asked,
+        "every question is answered in the end"
+    );
+}
+
+#[test]
+fn closing_drains_what_is_queued() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let mut slow = world.connect(64);
+    assert!(slow.settle().is_none());
+    let said = "something to read\n".repeat(100);
+    alice.asks(&said);
+    slow.connection.handle().close(CloseReason::Shutdown);
+    let (read, ended) = slow.read_all();
+    assert!(
+        matches!(ended, Some(Ok(CloseReason::Shutdown))),
+        "{ended:?}"
+    );
+    assert_eq!(read.matches("something to read").count(), 100);
+    assert!(read.ends_with("* server shutting down\n"));
+    assert!(slow.peer.is_ended());
+}
+
+#[test]
+fn closing_reaches_a_peer_that_is_stuck_and_cuts_it_off_in_time() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let mut stuck = world.connect(16);
+    assert!(stuck.settle().is_none());
+    alice.asks("hello\n");
+    stuck.settle();
+    stuck.connection.handle().close(CloseReason::Shutdown);
+    assert!(stuck.settle().is_none());
+    alice.settle();
+    assert!(alice.peer.receive().ends_with("left #general\n"));
+    world
+        .time
+        .advance(ConnectionConfig::default().close_timeout);
+    let reason = CloseReason::Shutdown;
+    let ended = stuck.settle().unwrap();
+    assert!(
+        matches!(&ended, Err(ConnectionError::CutOff { reason: r }) if *r == reason),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn the_one_who_orders_the_close_may_set_its_time() {
+    let world = World::new();
+    let mut stuck = world.connect(16);
+    assert!(stuck.settle().is_none());
+    let within = Duration::from_secs(60);
+    stuck
+        .connection
+        .handle()
+        .close_within(CloseReason::Shutdown, within);
+    assert!(stuck.settle().is_none());
+    world.time.advance(within - NOT_YET);
+    assert!(stuck.settle().is_none());
+    world.time.advance(NOT_YET);
+    assert!(matches!(
+        stuck.settle(),
+        Some(Err(ConnectionError::CutOff { .. }))
+    ));
+}
+
+#[test]
+fn whoever_talks_on_after_the_end_still_gets_to_read_it() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    alice.peer.send("/quit\n");
+    alice.poll();
+    let mut bob = world.guest("bob");
+    bob.peer
+        .send(format!("/quit\n{}", "and another thing\n".repeat(2000)));
+    assert!(bob.settle().is_none(), "listens on");
+    assert_eq!(bob.peer.receive(), "* goodbye\n");
+    assert!(bob.peer.is_ended());
+    bob.peer.send("and finally\n");
+    assert!(bob.settle().is_none());
+    world.time.advance(ConnectionConfig::default().linger);
+    assert!(matches!(bob.settle(), Some(Ok(CloseReason::Quit))));
+}
+
+#[test]
+fn an_idle_connection_owns_no_buffer() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    alice.asks("x\n".repeat(500));
+    assert_eq!(alice.connection.buffered(), 0);
+}
+
+#[test]
+fn one_read_error_of_interruption_changes_nothing() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    alice.peer.interrupt();
+    assert_eq!(alice.asks("hi\n"), "[#general] alice: hi\n");
+}
+
+#[test]
+fn a_connection_is_send_when_its_stream_is() {
+    fn is_send<T: Send>() {}
+    is_send::<Connection<TestStream, TextProtocol>>();
+    is_send::<SessionHandle>();
+}

@@ -1,5 +1,8 @@
 //! What waits to be sent to one session: bounded, and honest about what it had to drop.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -172,6 +175,12 @@ impl Outbox {
                 .fetch_add(answer.weight(), Ordering::Relaxed);
             state.push(answer, wakes);
         }
+    }
+
+    /// Notes that the connection is awake and will look here before it sleeps again, so that what it
+    /// sends to itself does not wake it.
+    pub(crate) fn wake_up(&self) {
+        self.lock().wants_events = false;
     }
 
     /// Takes entries from the front until they weigh `budget` bytes or none is left; `true` if some are.

@@ -1,0 +1,397 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+use std::time::SystemTime;
+
+use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::{prop_assert, prop_assert_eq, proptest};
+
+use super::*;
+use crate::event::{SessionId, Who};
+use crate::message::{Body, Message, MessageKind, PrivateMessage};
+use crate::name::{Nick, RoomName};
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+fn nick() -> Nick {
+    Nick::parse("alice").unwrap()
+}
+
+fn message(room_name: &str, number: u64) -> Arc<SharedEvent> {
+    SharedEvent::new(Event::Message(Message {
+        room: room(room_name),
+        number,
+        sender: nick(),
+        kind: MessageKind::Say,
+        body: Body::parse("hello").unwrap(),
+        at: SystemTime::UNIX_EPOCH,
+    }))
+}
+
+fn arrival(room_name: &str) -> Arc<SharedEvent> {
+    SharedEvent::new(Event::Joined {
+        room: room(room_name),
+        who: Who {
+            session: SessionId(1),
+            nick: nick(),
+        },
+    })
+}
+
+fn private() -> Arc<SharedEvent> {
+    SharedEvent::new(Event::Private(PrivateMessage {
+        sender: nick(),
+        recipient: nick(),
+        body: Body::parse("psst").unwrap(),
+        at: SystemTime::UNIX_EPOCH,
+    }))
+}
+
+fn outbox(messages: usize) -> Outbox {
+    Outbox::new(OutboxLimits {
+        messages,
+        ..OutboxLimits::default()
+    })
+}
+
+fn push(outbox: &Outbox, event: &Arc<SharedEvent>) {
+    outbox.push_room(event, &mut Wakes::default());
+}
+
+/// What was taken, as short words: `rust 7`, `rust +` (an arrival), `rust missed 3–5 +2`, `private`,
+/// `reply`.
+fn take(outbox: &Outbox) -> Vec<String> {
+    let mut taken = Vec::new();
+    while outbox.take(100, &mut taken) {}
+    taken.iter().map(describe).collect()
+}
+
+fn describe(outgoing: &Outgoing) -> String {
+    match outgoing {
+        Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
+            match event.event() {
+                Event::Message(message) => {
+                    format!("{} {}", message.room.as_str(), message.number)
+                }
+                Event::Private(_) => "private".into(),
+                event => format!("{} +", event.room().unwrap().as_str()),
+            }
+        }
+        Outgoing::Reply(_) => "reply".into(),
+        Outgoing::Missed(missed) => {
+            let messages = missed
+                .messages
+                .map(|(first, last)| format!(" {first}–{last}"));
+            let presence = (missed.presence > 0).then(|| format!(" +{}", missed.presence));
+            let (messages, presence) = (messages.unwrap_or_default(), presence.unwrap_or_default());
+            format!("{} missed{messages}{presence}", missed.room.as_str())
+        }
+    }
+}
+
+#[derive(Default)]
+struct CountedWaker(AtomicUsize);
+
+impl Wake for CountedWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn what_fits_is_taken_in_order() {
+    let outbox = outbox(8);
+    push(&outbox, &message("rust", 1));
+    outbox.push_reply((*b"reply").into(), &mut Wakes::default());
+    push(&outbox, &arrival("rust"));
+    assert!(outbox.push_direct(private(), &mut Wakes::default()));
+    push(&outbox, &message("rust", 2));
+    assert_eq!(
+        take(&outbox),
+        ["rust 1", "reply", "rust +", "private", "rust 2"]
+    );
+    assert_eq!(take(&outbox), Vec::<String>::new());
+}
+
+#[test]
+fn the_oldest_messages_make_way_and_are_noted_in_their_place() {
+    let outbox = outbox(3);
+    for number in 1..=10 {
+        push(&outbox, &message("rust", number));
+    }
+    assert_eq!(
+        take(&outbox),
+        ["rust missed 1–7", "rust 8", "rust 9", "rust 10"]
+    );
+    push(&outbox, &message("rust", 11));
+    assert_eq!(take(&outbox), ["rust 11"]);
+}
+
+#[test]
+fn bytes_are_limited_like_messages() {
+    let weight = message("rust", 1).weight();
+    let outbox = Outbox::new(OutboxLimits {
+        bytes: 2 * weight,
+        ..OutboxLimits::default()
+    });
+    for number in 1..=5 {
+        push(&outbox, &message("rust", number));
+    }
+    assert_eq!(take(&outbox), ["rust missed 1–3", "rust 4", "rust 5"]);
+}
+
+#[test]
+fn an_event_larger_than_the_outbox_is_missed_itself() {
+    let outbox = Outbox::new(OutboxLimits {
+        bytes: 1,
+        ..OutboxLimits::default()
+    });
+    push(&outbox, &message("rust", 1));
+    push(&outbox, &message("rust", 2));
+    assert_eq!(take(&outbox), ["rust missed 1–2"]);
+}
+
+#[test]
+fn rooms_are_noted_apart() {
+    let outbox = outbox(2);
+    for number in 1..=3 {
+        push(&outbox, &message("rust", number));
+        push(&outbox, &message("cats", number));
+    }
+    let expected = ["rust missed 1–2", "cats missed 1–2", "rust 3", "cats 3"];
+    assert_eq!(take(&outbox), expected);
+}
+
+#[test]
+fn arrivals_are_missed_without_numbers() {
+    let outbox = outbox(1);
+    for number in 1..=3 {
+        push(&outbox, &arrival("rust"));
+        push(&outbox, &message("rust", number));
+    }
+    assert_eq!(take(&outbox), ["rust missed 1–2 +3", "rust 3"]);
+}
+
+#[test]
+fn numbers_that_do_not_go_on_get_a_note_of_their_own() {
+    let outbox = outbox(1);
+    for number in [1, 2, 7, 8, 9] {
+        push(&outbox, &message("rust", number));
+    }
+    assert_eq!(
+        take(&outbox),
+        ["rust missed 1–2", "rust missed 7–8", "rust 9"]
+    );
+}
+
+#[test]
+fn answers_and_private_messages_keep_their_place_while_room_messages_make_way() {
+    let outbox = outbox(4);
+    push(&outbox, &message("rust", 1));
+    outbox.push_reply((*b"reply").into(), &mut Wakes::default());
+    assert!(outbox.push_direct(private(), &mut Wakes::default()));
+    for number in 2..=6 {
+        push(&outbox, &message("rust", number));
+    }
+    let expected = [
+        "rust missed 1–3",
+        "reply",
+        "private",
+        "rust 4",
+        "rust 5",
+        "rust 6",
+    ];
+    assert_eq!(take(&outbox), expected);
+}
+
+#[test]
+fn private_messages_are_refused_beyond_half_of_the_outbox() {
+    let outbox = outbox(4);
+    for number in 1..=4 {
+        push(&outbox, &message("rust", number));
+    }
+    let accepted = [(); 3].map(|()| outbox.push_direct(private(), &mut Wakes::default()));
+    assert_eq!(accepted, [true, true, false]);
+    let expected = ["rust missed 1–2", "rust 3", "rust 4", "private", "private"];
+    assert_eq!(take(&outbox), expected);
+    assert!(outbox.push_direct(private(), &mut Wakes::default()));
+}
+
+#[test]
+fn a_full_outbox_disconnects_if_that_is_the_policy() {
+    let outbox = Outbox::new(OutboxLimits {
+        messages: 2,
+        slow_consumer: SlowConsumer::Disconnect,
+        ..OutboxLimits::default()
+    });
+    for number in 1..=4 {
+        push(&outbox, &message("rust", number));
+    }
+    let waker = Waker::noop();
+    let Rest::Closing(closing) = outbox.fall_asleep(waker, true) else {
+        panic!("told to close");
+    };
+    assert_eq!(closing.reason, CloseReason::SlowConsumer);
+    assert_eq!(take(&outbox), ["rust 1", "rust 2"]);
+}
+
+#[test]
+fn only_a_push_to_a_sleeper_wakes() {
+    let outbox = outbox(8);
+    let count = Arc::<CountedWaker>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    let push = |number| {
+        let mut wakes = Wakes::default();
+        outbox.push_room(&message("rust", number), &mut wakes);
+        wakes.wake();
+        count.0.load(Ordering::SeqCst)
+    };
+    assert_eq!(push(1), 0, "never asleep");
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Awake));
+    take(&outbox);
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
+    assert_eq!(push(2), 1, "the first one wakes");
+    assert_eq!(push(3), 1, "the second finds it awake");
+    assert!(matches!(outbox.fall_asleep(&waker, false), Rest::Asleep));
+    assert_eq!(push(4), 1, "whoever waits for the stream is left alone");
+    outbox.close(CloseReason::Shutdown.into());
+    assert_eq!(count.0.load(Ordering::SeqCst), 2, "but is told to close");
+}
+
+#[test]
+fn a_sealed_outbox_takes_nothing_but_the_last_words() {
+    let outbox = outbox(8);
+    push(&outbox, &message("rust", 1));
+    outbox.seal(CloseReason::Quit.into(), (*b"bye").into());
+    push(&outbox, &message("rust", 2));
+    assert!(!outbox.push_direct(private(), &mut Wakes::default()));
+    outbox.push_reply((*b"reply").into(), &mut Wakes::default());
+    assert_eq!(take(&outbox), ["rust 1", "reply"]);
+}
+
+#[test]
+fn answers_are_weighed_until_they_are_taken() {
+    let outbox = outbox(8);
+    outbox.push_reply(vec![0; 1000].into(), &mut Wakes::default());
+    outbox.push_own(arrival("rust"), &mut Wakes::default());
+    assert_eq!(outbox.answer_bytes(), 1000 + arrival("rust").weight());
+    take(&outbox);
+    assert_eq!(outbox.answer_bytes(), 0);
+}
+
+#[test]
+fn an_empty_outbox_owns_next_to_nothing() {
+    let outbox = outbox(1024);
+    for number in 1..=1000 {
+        push(&outbox, &message("rust", number));
+    }
+    take(&outbox);
+    assert!(outbox.lock().queue.capacity() <= IDLE_CAPACITY);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Say(usize),
+    Arrive(usize),
+    Private,
+    Answer,
+    /// The session leaves the room and comes back after so many messages.
+    Away(usize, u64),
+    Take(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..3_usize).prop_map(Step::Say),
+        2 => (0..3_usize).prop_map(Step::Arrive),
+        1 => any::<()>().prop_map(|()| Step::Private),
+        1 => any::<()>().prop_map(|()| Step::Answer),
+        1 => (0..3_usize, 0..4_u64).prop_map(|(room, missed)| Step::Away(room, missed)),
+        2 => (0..600_usize).prop_map(Step::Take),
+    ]
+}
+
+/// What one room pushed, and what came out.
+#[derive(Default, Debug, PartialEq, Eq)]
+struct Ledger {
+    numbers: Vec<u64>,
+    presence: u64,
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_everything_is_delivered_or_noted_in_order(
+        limit in 1..12_usize,
+        steps in proptest::collection::vec(step(), 0..200),
+    ) {
+        const ROOMS: [&str; 3] = ["a", "b", "c"];
+        let outbox = outbox(limit);
+        let mut next = [1; 3];
+        let mut pushed: [Ledger; 3] = Default::default();
+        let mut others = 0;
+        let mut taken = Vec::new();
+        for step in steps {
+            match step {
+                Step::Say(room) => {
+                    push(&outbox, &message(ROOMS[room], next[room]));
+                    pushed[room].numbers.push(next[room]);
+                    next[room] += 1;
+                }
+                Step::Arrive(room) => {
+                    push(&outbox, &arrival(ROOMS[room]));
+                    pushed[room].presence += 1;
+                }
+                Step::Private => {
+                    others += usize::from(outbox.push_direct(private(), &mut Wakes::default()));
+                }
+                Step::Answer => {
+                    outbox.push_reply((*b"answer").into(), &mut Wakes::default());
+                    others += 1;
+                }
+                Step::Away(room, missed) => next[room] += missed,
+                Step::Take(budget) => {
+                    outbox.take(budget, &mut taken);
+                }
+            }
+            let state = outbox.lock();
+            prop_assert!(state.room.entries + state.direct.entries <= limit);
+            let lead = state.queue.iter().take_while(|entry| !matches!(entry, Outgoing::Room(_)));
+            prop_assert_eq!(lead.count(), state.lead);
+        }
+        while outbox.take(usize::MAX, &mut taken) {}
+        let state = outbox.lock();
+        prop_assert_eq!((state.room.entries, state.room.bytes), (0, 0));
+        prop_assert_eq!((state.direct.entries, state.direct.bytes), (0, 0));
+        prop_assert_eq!(outbox.answer_bytes(), 0);
+
+        let mut heard: HashMap<&str, Ledger> = HashMap::new();
+        let mut others_heard = 0;
+        for outgoing in &taken {
+            let (room, numbers, presence) = match outgoing {
+                Outgoing::Room(event) => match event.event() {
+                    Event::Message(message) => (&message.room, message.number..=message.number, 0),
+                    #[expect(clippy::reversed_empty_ranges, reason = "no messages")]
+                    event => (event.room().unwrap(), 1..=0, 1),
+                },
+                Outgoing::Missed(missed) => {
+                    let (first, last) = missed.messages.unwrap_or((1, 0));
+                    prop_assert!(missed.presence > 0 || last >= first);
+                    (&missed.room, first..=last, missed.presence)
+                }
+                _ => {
+                    others_heard += 1;
+                    continue;
+                }
+            };
+            let ledger = heard.entry(room.as_str()).or_default();
+            ledger.numbers.extend(numbers);
+            ledger.presence += presence;
+        }
+        prop_assert_eq!(others_heard, others);
+        for (room, pushed) in ROOMS.iter().zip(pushed) {
+            prop_assert_eq!(heard.remove(room).unwrap_or_default(), pushed);
+        }
+    }
+}
