@@ -6,7 +6,8 @@ use std::path::Path;
 use async_std::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use async_std::os::unix::net::{UnixListener, UnixStream};
-use chat_core::runtime::Net;
+use chat_core::runtime::{BACKLOG, Net};
+use socket2::SockRef;
 
 use crate::{AsyncStdRuntime, AsyncStdTcpListener, AsyncStdTcpStream};
 #[cfg(unix)]
@@ -21,7 +22,9 @@ impl Net for AsyncStdRuntime {
     type UnixListener = AsyncStdUnixListener;
 
     async fn bind_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpListener> {
-        TcpListener::bind(addr).await.map(AsyncStdTcpListener)
+        let listener = TcpListener::bind(addr).await?;
+        SockRef::from(&listener).listen(BACKLOG.into())?;
+        Ok(AsyncStdTcpListener(listener))
     }
 
     async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpStream> {
@@ -32,7 +35,9 @@ impl Net for AsyncStdRuntime {
 
     #[cfg(unix)]
     async fn bind_unix(&self, path: &Path) -> io::Result<Self::UnixListener> {
-        UnixListener::bind(path).await.map(AsyncStdUnixListener)
+        let listener = UnixListener::bind(path).await?;
+        SockRef::from(&listener).listen(BACKLOG.into())?;
+        Ok(AsyncStdUnixListener(listener))
     }
 
     #[cfg(unix)]

@@ -75,7 +75,8 @@ impl Listener for AsyncStdTcpListener {
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let (stream, peer) = self.0.accept().await?;
-        stream.set_nodelay(true)?;
+        // Some platforms refuse when the peer is gone already, which reading will tell.
+        let _ = stream.set_nodelay(true);
         Ok((AsyncStdTcpStream::new(stream), Address::Tcp(peer)))
     }
 

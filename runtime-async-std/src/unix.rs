@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use async_std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use chat_core::runtime::{Address, Listener};
 use futures::io::{AsyncRead, AsyncWrite};
-use rustix::io::Errno;
+use socket2::SockRef;
 
 use crate::net::closed;
 
@@ -57,11 +57,10 @@ impl AsyncWrite for AsyncStdUnixStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         loop {
-            match rustix::io::writev(&self.0, bufs) {
-                Ok(written) => return Poll::Ready(Ok(written)),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(error) => return Poll::Ready(Err(error.into())),
+            match SockRef::from(&self.0).send_vectored(bufs) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                done => return Poll::Ready(done),
             }
         }
         // The socket is full. Only async-std can register the waker, and it does so when a write

@@ -6,7 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use async_io::Async;
-use chat_core::runtime::{Address, Listener, Net};
+use chat_core::runtime::{Address, BACKLOG, Listener, Net};
+use socket2::SockRef;
 
 use crate::{SmolRuntime, SmolStream};
 
@@ -19,7 +20,9 @@ impl Net for SmolRuntime {
     type UnixListener = SmolListener<UnixListener>;
 
     async fn bind_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpListener> {
-        Async::<TcpListener>::bind(addr).map(SmolListener)
+        let listener = Async::<TcpListener>::bind(addr)?;
+        SockRef::from(&listener).listen(BACKLOG.into())?;
+        Ok(SmolListener(listener))
     }
 
     async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpStream> {
@@ -30,7 +33,9 @@ impl Net for SmolRuntime {
 
     #[cfg(unix)]
     async fn bind_unix(&self, path: &Path) -> io::Result<Self::UnixListener> {
-        Async::<UnixListener>::bind(path).map(SmolListener)
+        let listener = Async::<UnixListener>::bind(path)?;
+        SockRef::from(&listener).listen(BACKLOG.into())?;
+        Ok(SmolListener(listener))
     }
 
     #[cfg(unix)]
@@ -57,7 +62,8 @@ impl Listener for SmolListener<TcpListener> {
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let (stream, peer) = self.0.accept().await?;
-        stream.get_ref().set_nodelay(true)?;
+        // Some platforms refuse when the peer is gone already, which reading will tell.
+        let _ = stream.get_ref().set_nodelay(true);
         Ok((SmolStream::new(stream), Address::Tcp(peer)))
     }
 

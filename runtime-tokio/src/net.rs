@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
-use chat_core::runtime::{Address, Listener, Net};
-use tokio::net::{TcpListener, TcpStream};
+use chat_core::runtime::{Address, BACKLOG, Listener, Net};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 #[cfg(unix)]
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
 
@@ -22,7 +22,15 @@ impl Net for TokioRuntime {
     type UnixListener = TokioListener<UnixListener>;
 
     async fn bind_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpListener> {
-        let listener = inside(&self.handle, TcpListener::bind(addr)).await?;
+        let socket = match addr {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // On Windows the option would let two servers have the same address.
+        #[cfg(not(windows))]
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        let listener = inside(&self.handle, async { socket.listen(BACKLOG.into()) }).await?;
         Ok(TokioListener::new(listener, &self.handle))
     }
 
@@ -34,7 +42,9 @@ impl Net for TokioRuntime {
 
     #[cfg(unix)]
     async fn bind_unix(&self, path: &Path) -> io::Result<Self::UnixListener> {
-        let listener = inside(&self.handle, async { UnixListener::bind(path) }).await?;
+        let socket = UnixSocket::new_stream()?;
+        socket.bind(path)?;
+        let listener = inside(&self.handle, async { socket.listen(BACKLOG.into()) }).await?;
         Ok(TokioListener::new(listener, &self.handle))
     }
 
@@ -71,7 +81,8 @@ impl Listener for TokioListener<TcpListener> {
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let (stream, peer) = inside(&self.handle, self.listener.accept()).await?;
-        stream.set_nodelay(true)?;
+        // Some platforms refuse when the peer is gone already, which reading will tell.
+        let _ = stream.set_nodelay(true);
         Ok((TokioStream::new(stream), Address::Tcp(peer)))
     }
 

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 pub use group::{Closed, TaskGroup, TaskSpawner};
 pub use interval::Interval;
-pub use net::{Address, Duplex, Listener, Net};
+pub use net::{Address, BACKLOG, Duplex, Listener, Net};
 pub use spawn::Spawn;
 pub use task::{JoinError, Task};
 pub use timeout::{Elapsed, Timeout};

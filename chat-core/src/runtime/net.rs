@@ -31,6 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Duplex for S {}
 /// - Binding to port 0 picks a free port; [`Listener::local_addr`] tells which.
 /// - A TCP listener can be bound again right after a server on the same address has ended
 ///   (`SO_REUSEADDR` where the platform does not do so by itself).
+/// - A listener queues a burst of [`BACKLOG`] connections, as far as the platform lets it.
 /// - TCP streams, connected or accepted, send small writes at once (`TCP_NODELAY`).
 /// - Sockets are usable on any thread and under any task of the runtime.
 /// - Dropping a future before it completes has no effect but that the socket is not made.
@@ -178,6 +179,14 @@ pub trait Net: Send + Sync + 'static {
         path: &Path,
     ) -> impl Future<Output = io::Result<Self::UnixStream>> + Send;
 }
+
+/// How many connections a [`Listener`] lets wait to be accepted.
+///
+/// The standard library's 128 are too few for a chat server, to which everybody comes back at the same
+/// moment after a restart: the platform silently drops what does not fit, and those clients wait for a
+/// second or more before they try again. Platforms have a limit of their own on top (on Linux
+/// `net.core.somaxconn`).
+pub const BACKLOG: u16 = 4096;
 
 /// Accepts connections.
 ///
