@@ -1,11 +1,13 @@
+use crate::store::MemoryLimits;
+
 /// How a [`Hub`](super::Hub) treats its rooms and its slow members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HubConfig {
-    /// How many messages a room remembers. Default: 100.
-    pub room_memory: usize,
+    /// What a room remembers.
+    pub room_memory: MemoryLimits,
     /// How many rooms that everyone has left are remembered, with their messages and numbers, before
-    /// the one that has been empty longest is forgotten. Default: 1,000.
+    /// the one that has been empty longest is forgotten. Default: 100.
     pub empty_rooms: usize,
     /// What waits for one session at most.
     pub outbox: OutboxLimits,
@@ -14,8 +16,8 @@ pub struct HubConfig {
 impl Default for HubConfig {
     fn default() -> Self {
         Self {
-            room_memory: 100,
-            empty_rooms: 1_000,
+            room_memory: MemoryLimits::default(),
+            empty_rooms: 100,
             outbox: OutboxLimits::default(),
         }
     }

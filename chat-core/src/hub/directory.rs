@@ -6,6 +6,7 @@ use super::outbox::Outbox;
 use super::room::Room;
 use crate::event::SessionId;
 use crate::name::{Nick, RoomName};
+use crate::store::MemoryLimits;
 
 /// Who and what there is: all nicks and all rooms of a hub.
 ///
@@ -83,7 +84,7 @@ impl Directory {
     }
 
     /// Finds or opens a room and keeps a seat in it; `true` if nobody else has one.
-    pub(super) fn enter(&mut self, name: &RoomName, memory: usize) -> (Arc<Room>, bool) {
+    pub(super) fn enter(&mut self, name: &RoomName, memory: MemoryLimits) -> (Arc<Room>, bool) {
         let entry = self.rooms.entry(name.clone()).or_insert_with(|| Entry {
             room: Arc::new(Room::new(name.clone(), memory)),
             seats: 0,

@@ -1,8 +1,8 @@
 //! The hub: all rooms and nicks of one server, and the way of a message to everyone who gets it.
 //!
-//! Synchronous, with short locks that are never held across an `.await` and always taken in the same
-//! order: the directory of nicks and rooms, then one room, then one outbox. Connections are woken
-//! after all of them are released.
+//! Synchronous, with short locks that are never held across an `.await`: the directory of nicks and
+//! rooms is never held together with another; of the others, a room is locked before the outboxes of
+//! its members, one at a time. Connections are woken after all of them are released.
 
 mod config;
 mod directory;

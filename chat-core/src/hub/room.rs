@@ -9,7 +9,7 @@ use super::outbox::{Outbox, Wakes};
 use crate::event::{Event, SessionId, SharedEvent, Who};
 use crate::message::{Body, Message, MessageKind};
 use crate::name::{Nick, RoomName};
-use crate::store::RoomMemory;
+use crate::store::{MemoryLimits, RoomMemory};
 
 /// What a member may do in a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ impl Told {
 }
 
 impl Room {
-    pub(crate) fn new(name: RoomName, memory: usize) -> Self {
+    pub(crate) fn new(name: RoomName, memory: MemoryLimits) -> Self {
         Self {
             name,
             state: Mutex::new(State {
@@ -138,7 +138,7 @@ impl Seat {
         session: SessionId,
         kind: MessageKind,
         body: Body,
-        at: SystemTime,
+        clock: impl FnOnce() -> SystemTime,
         wakes: &mut Wakes,
     ) -> Result<u64, HubError> {
         let mut state = self.room.lock();
@@ -151,7 +151,8 @@ impl Seat {
             sender,
             kind,
             body,
-            at,
+            // Under the lock, so that the times are in the order of the numbers.
+            at: clock(),
         }));
         for (_, member) in &state.members {
             member.outbox.push_room(&event, wakes);

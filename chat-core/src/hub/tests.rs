@@ -5,6 +5,7 @@ use crate::hub::{Hub, HubConfig, HubError, Outgoing, Role};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::session::Session;
+use crate::store::MemoryLimits;
 use crate::testing::TestRuntime;
 
 fn hub() -> Hub {
@@ -13,6 +14,13 @@ fn hub() -> Hub {
 
 fn hub_with(config: HubConfig) -> Hub {
     Hub::new(Arc::new(TestRuntime::new()), config)
+}
+
+fn hub_remembering(room_memory: MemoryLimits) -> Hub {
+    hub_with(HubConfig {
+        room_memory,
+        ..HubConfig::default()
+    })
 }
 
 fn room(name: &str) -> RoomName {
@@ -245,9 +253,9 @@ fn a_private_message_that_cannot_be_kept_is_refused() {
 
 #[test]
 fn a_room_remembers_its_last_messages() {
-    let hub = hub_with(HubConfig {
-        room_memory: 3,
-        ..HubConfig::default()
+    let hub = hub_remembering(MemoryLimits {
+        messages: 3,
+        ..MemoryLimits::default()
     });
     let alice = join(&hub, "alice", &["rust"]);
     for text in ["a", "b", "c", "d"] {
@@ -266,13 +274,31 @@ fn a_room_remembers_its_last_messages() {
 
 #[test]
 fn a_room_can_remember_nothing() {
-    let hub = hub_with(HubConfig {
-        room_memory: 0,
-        ..HubConfig::default()
+    let hub = hub_remembering(MemoryLimits {
+        messages: 0,
+        ..MemoryLimits::default()
     });
     let alice = join(&hub, "alice", &["rust"]);
     say(&alice, "rust", "a");
     assert!(alice.history(&room("rust"), 9).unwrap().is_empty());
+}
+
+#[test]
+fn a_room_remembers_no_more_bytes_than_it_may() {
+    let hub = hub_remembering(MemoryLimits {
+        bytes: 10_000,
+        ..MemoryLimits::default()
+    });
+    let alice = join(&hub, "alice", &["rust"]);
+    for _ in 0..5 {
+        say(&alice, "rust", &"x".repeat(4000));
+    }
+    let history = || alice.history(&room("rust"), 100).unwrap().len();
+    assert_eq!(history(), 2);
+    for _ in 0..100 {
+        say(&alice, "rust", "short");
+    }
+    assert_eq!(history(), 100);
 }
 
 #[test]

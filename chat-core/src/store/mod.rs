@@ -2,4 +2,4 @@
 
 mod memory;
 
-pub use memory::RoomMemory;
+pub use memory::{MemoryLimits, RoomMemory};
