@@ -4,7 +4,7 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub(crate) struct Outbox {
     limits: OutboxLimits,
     /// How many bytes of answers wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
+    /// Whether the stream has taken everything and the peer was told that nothing more comes.
+    drained: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -116,6 +118,7 @@ impl Outbox {
         Self {
             limits,
             answer_bytes: AtomicUsize::new(0),
+            drained: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -135,6 +138,7 @@ impl Outbox {
             if !state.drop_oldest_room_event() {
                 let end = state.queue.len();
                 state.note_missed(end, event);
+                state.wake(wakes);
                 return;
             }
         }
@@ -150,6 +154,12 @@ impl Outbox {
         let half_full = state.direct.entries + 1 > self.limits.messages.div_ceil(2)
             || state.direct.bytes + weight > self.limits.bytes.div_ceil(2);
         if half_full || state.closing.is_some() {
+            return false;
+        }
+        if !state.fits(&self.limits, weight)
+            && self.limits.slow_consumer == SlowConsumer::Disconnect
+        {
+            state.close(CloseReason::SlowConsumer.into(), wakes);
             return false;
         }
         while !state.fits(&self.limits, weight) && state.drop_oldest_room_event() {}
@@ -170,11 +180,17 @@ impl Outbox {
 
     fn push_answer(&self, answer: Outgoing, wakes: &mut Wakes) {
         let mut state = self.lock();
-        if state.closing.is_none() {
-            self.answer_bytes
-                .fetch_add(answer.weight(), Ordering::Relaxed);
-            state.push(answer, wakes);
+        if state.closing.is_some() {
+            return;
         }
+        // A connection stops listening long before; this is for a session that nobody serves.
+        if self.answer_bytes() > self.limits.bytes.max(ANSWERS_AT_LEAST) {
+            state.close(CloseReason::SlowConsumer.into(), wakes);
+            return;
+        }
+        self.answer_bytes
+            .fetch_add(answer.weight(), Ordering::Relaxed);
+        state.push(answer, wakes);
     }
 
     /// Notes that the connection is awake and will look here before it sleeps again, so that what it
@@ -242,10 +258,17 @@ impl Outbox {
     }
 
     /// Orders the connection to send what is queued, and then to close. The first reason stands.
-    pub(crate) fn close(&self, closing: Closing) {
-        let mut wakes = Wakes::default();
-        self.lock().close(closing, &mut wakes);
-        wakes.wake();
+    pub(crate) fn close(&self, closing: Closing, wakes: &mut Wakes) {
+        self.lock().close(closing, wakes);
+    }
+
+    /// Notes that the stream has taken everything and the peer was told that nothing more comes.
+    pub(crate) fn set_drained(&self) {
+        self.drained.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -253,6 +276,9 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How many bytes of answers may wait in any case, whatever the limit for events is.
+const ANSWERS_AT_LEAST: usize = 1024 * 1024;
 
 /// How many entries an empty queue keeps memory for, so that quiet rooms do not allocate for every
 /// message and idle connections own next to nothing.
@@ -266,6 +292,10 @@ impl State {
 
     fn push(&mut self, entry: Outgoing, wakes: &mut Wakes) {
         self.push_back(entry);
+        self.wake(wakes);
+    }
+
+    fn wake(&mut self, wakes: &mut Wakes) {
         if self.wants_events {
             self.wants_events = false;
             wakes.0.extend(self.waker.take());

@@ -27,6 +27,9 @@ pub struct Session {
 
 impl Session {
     /// Opens a session that has no nick and is in no room yet.
+    ///
+    /// Events wait for a connection that takes them. A session that nobody serves gets to hear what it
+    /// missed at last, and is ordered to close when too many answers to its own commands wait.
     pub fn open(hub: &Hub) -> Self {
         let (id, outbox) = hub.new_session();
         Self {
@@ -121,7 +124,7 @@ impl Session {
     pub fn say(&self, room: &RoomName, kind: MessageKind, body: Body) -> Result<u64, HubError> {
         let seat = self.seat(room)?;
         let mut wakes = Wakes::default();
-        let number = seat.say(self.id, kind, body, self.hub.wall_clock(), &mut wakes)?;
+        let number = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
         wakes.wake();
         Ok(number)
     }
@@ -300,14 +303,31 @@ impl SessionHandle {
     /// Lets the session's connection send what is queued, tell its peer `reason`, and close, as
     /// quickly as the connection is configured to. The first order given stands.
     pub fn close(&self, reason: CloseReason) {
-        self.outbox.close(reason.into());
+        self.order(reason.into());
     }
 
     /// The same, where sending what is queued may take as long as `within`.
     pub fn close_within(&self, reason: CloseReason, within: Duration) {
-        self.outbox.close(Closing {
+        self.order(Closing {
             reason,
             within: Some(within),
         });
+    }
+
+    /// Whether the connection's stream has taken everything that was queued, and the peer was told
+    /// that nothing more comes.
+    pub fn is_drained(&self) -> bool {
+        self.outbox.is_drained()
+    }
+
+    /// Gives the order to close without waking the connection yet.
+    pub(crate) fn order_quietly(&self, closing: Closing, wakes: &mut Wakes) {
+        self.outbox.close(closing, wakes);
+    }
+
+    fn order(&self, closing: Closing) {
+        let mut wakes = Wakes::default();
+        self.order_quietly(closing, &mut wakes);
+        wakes.wake();
     }
 }

@@ -256,8 +256,53 @@ fn only_a_push_to_a_sleeper_wakes() {
     assert_eq!(push(3), 1, "the second finds it awake");
     assert!(matches!(outbox.fall_asleep(&waker, false), Rest::Asleep));
     assert_eq!(push(4), 1, "whoever waits for the stream is left alone");
-    outbox.close(CloseReason::Shutdown.into());
+    let mut wakes = Wakes::default();
+    outbox.close(CloseReason::Shutdown.into(), &mut wakes);
+    wakes.wake();
     assert_eq!(count.0.load(Ordering::SeqCst), 2, "but is told to close");
+}
+
+#[test]
+fn a_sleeper_with_room_for_nothing_is_woken_to_hear_what_it_missed() {
+    let outbox = outbox(0);
+    let count = Arc::<CountedWaker>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
+    let mut wakes = Wakes::default();
+    outbox.push_room(&message("rust", 1), &mut wakes);
+    wakes.wake();
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert_eq!(take(&outbox), ["rust missed 1–1"]);
+}
+
+#[test]
+fn a_private_message_too_many_disconnects_if_that_is_the_policy() {
+    let outbox = Outbox::new(OutboxLimits {
+        messages: 2,
+        slow_consumer: SlowConsumer::Disconnect,
+        ..OutboxLimits::default()
+    });
+    push(&outbox, &message("rust", 1));
+    push(&outbox, &message("rust", 2));
+    assert!(!outbox.push_direct(private(), &mut Wakes::default()));
+    assert!(matches!(
+        outbox.fall_asleep(Waker::noop(), true),
+        Rest::Closing(_)
+    ));
+    assert_eq!(take(&outbox), ["rust 1", "rust 2"]);
+}
+
+#[test]
+fn a_session_that_nobody_serves_does_not_grow_for_ever() {
+    let outbox = outbox(8);
+    for _ in 0..100 {
+        outbox.push_reply(vec![0; 100_000].into(), &mut Wakes::default());
+    }
+    assert!(outbox.answer_bytes() <= ANSWERS_AT_LEAST + 100_000);
+    assert!(matches!(
+        outbox.fall_asleep(Waker::noop(), true),
+        Rest::Closing(_)
+    ));
 }
 
 #[test]
