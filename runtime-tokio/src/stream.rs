@@ -7,8 +7,7 @@ use tokio::io::ReadBuf;
 
 /// A stream made for tokio, as a stream for this library.
 ///
-/// Unlike `tokio_util::compat` it passes on vectored writes, so that many queued messages leave in
-/// one system call.
+/// Unlike `tokio_util::compat` it passes on vectored writes.
 ///
 /// # Examples
 ///

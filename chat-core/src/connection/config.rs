@@ -13,8 +13,9 @@ pub struct ConnectionConfig {
     /// How long the peer may take to accept what is queued when the connection is closed. Default: five
     /// seconds.
     pub close_timeout: Duration,
-    /// How long a peer that goes on sending after the connection was closed is listened to, so that it
-    /// gets to read the last words instead of a reset. Default: one second.
+    /// How long a connection that was closed stays for the peer to close it too. What a peer sends to a
+    /// connection that is gone is answered with a reset, which destroys what the peer has not read yet.
+    /// Default: one second.
     pub linger: Duration,
 }
 

@@ -63,10 +63,13 @@ enum Phase {
 struct Ending {
     reason: CloseReason,
     deadline: Instant,
+    /// How many bytes may still be thrown away.
+    patience: usize,
 }
 
 /// What one poll may still do, so that one busy connection does not starve the others.
 struct Budget {
+    bytes: usize,
     frames: usize,
     writes: usize,
 }
@@ -85,9 +88,15 @@ enum Output {
 impl Budget {
     fn new() -> Self {
         Self {
+            bytes: 64 * 1024,
             frames: 32,
             writes: 8,
         }
+    }
+
+    /// Whether more may be read.
+    fn listens(&self) -> bool {
+        self.frames > 0 && self.bytes > 0
     }
 }
 
@@ -157,6 +166,7 @@ where
                     let ending = ending.clone();
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
+                            self.session.outbox().set_drained();
                             let until = after(self.runtime.now(), self.config.linger);
                             self.phase = Phase::Lingering(Ending {
                                 deadline: ending.deadline.min(until),
@@ -168,10 +178,11 @@ where
                     }
                 }
                 Phase::Lingering(ending) => {
-                    let ending = ending.clone();
-                    if self.poll_silence(cx, scratch).is_pending()
+                    let mut ending = ending.clone();
+                    if self.poll_hung_up(cx, scratch, &mut ending).is_pending()
                         && self.poll_deadline(cx, ending.deadline).is_pending()
                     {
+                        self.phase = Phase::Lingering(ending);
                         return Poll::Pending;
                     }
                     self.phase = Phase::Done;
@@ -204,7 +215,7 @@ where
             Rest::Closing(closing) => return Poll::Ready(Ok(closing)),
             Rest::Awake => true,
             Rest::Asleep => {
-                output == Output::Exhausted || budget.frames == 0 || (deaf && !self.is_deaf())
+                output == Output::Exhausted || !budget.listens() || (deaf && !self.is_deaf())
             }
         };
         if more {
@@ -226,7 +237,7 @@ where
                 return Ok(Some(reason));
             }
         }
-        while self.unread.is_empty() && budget.frames > 0 && !self.is_deaf() {
+        while self.unread.is_empty() && budget.listens() && !self.is_deaf() {
             let read = match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
                 Poll::Ready(Ok(read)) => read,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -237,6 +248,7 @@ where
                 return Ok(Some(self.handle_end()));
             }
             self.heard_at = self.runtime.now();
+            budget.bytes = budget.bytes.saturating_sub(read);
             if let Some(reason) = self.handle_input(&scratch.input[..read], budget) {
                 return Ok(Some(reason));
             }
@@ -392,6 +404,7 @@ where
         self.phase = Phase::Draining(Ending {
             reason: closing.reason,
             deadline: after(self.runtime.now(), within),
+            patience: LINGER_BYTES,
         });
     }
 
@@ -423,19 +436,25 @@ where
         }))
     }
 
-    /// Reads and throws away. Ready when the peer has closed or sends nothing that would make the
-    /// platform answer with a reset, which could overtake the last words.
-    fn poll_silence(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
-        let mut thrown_away = 0;
-        while thrown_away < LINGER_BYTES {
-            match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
-                Poll::Ready(Ok(0) | Err(_)) => break,
-                Poll::Ready(Ok(read)) => thrown_away += read,
-                Poll::Pending if thrown_away > 0 => return Poll::Pending,
-                Poll::Pending => break,
+    /// Reads and throws away until the peer has closed too, or has sent more than it is worth.
+    ///
+    /// A socket that is dropped earlier answers what the peer still sends with a reset, which destroys
+    /// what the peer has not read yet.
+    fn poll_hung_up(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+        ending: &mut Ending,
+    ) -> Poll<()> {
+        for _ in 0..Budget::new().frames {
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input)) {
+                Ok(read) if read > 0 && read <= ending.patience => ending.patience -= read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return Poll::Ready(()),
             }
         }
-        Poll::Ready(())
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {

@@ -99,6 +99,14 @@ impl<P: Protocol> Line<P> {
         self.peer.receive()
     }
 
+    /// Closes the peer's side of a connection that has closed its own. How it ended.
+    fn hang_up(&mut self) -> Option<Ended> {
+        assert!(self.settle().is_none(), "waits for its peer");
+        assert!(self.peer.is_ended());
+        self.peer.end();
+        self.settle()
+    }
+
     /// Reads as fast as it can until nothing more comes.
     fn read_all(&mut self) -> (String, Option<Ended>) {
         let mut read = Vec::new();
@@ -251,12 +259,12 @@ fn an_idle_peer_is_told_and_closed_and_a_sign_of_life_puts_that_off() {
         assert!(alice.settle().is_none());
     }
     world.time.advance(NOT_YET);
-    assert!(matches!(alice.settle(), Some(Ok(CloseReason::Idle(_)))));
+    assert!(alice.settle().is_none());
     assert_eq!(
         alice.peer.receive(),
         "! nothing heard from you for 5 minutes; goodbye\n"
     );
-    assert!(alice.peer.is_ended());
+    assert!(matches!(alice.hang_up(), Some(Ok(CloseReason::Idle(_)))));
 }
 
 #[test]
@@ -312,14 +320,15 @@ fn a_peer_that_does_not_introduce_itself_is_closed_however_much_it_talks() {
     }
     assert!(line.settle().is_none());
     world.time.advance(Duration::from_secs(1));
-    assert!(matches!(
-        line.settle(),
-        Some(Ok(CloseReason::Unregistered(_)))
-    ));
+    assert!(line.settle().is_none());
     assert_eq!(
         line.peer.receive(),
         "no introduction within 10 seconds; goodbye"
     );
+    assert!(matches!(
+        line.hang_up(),
+        Some(Ok(CloseReason::Unregistered(_)))
+    ));
 }
 
 #[test]
@@ -403,13 +412,10 @@ fn closing_drains_what_is_queued() {
     alice.asks(&said);
     slow.connection.handle().close(CloseReason::Shutdown);
     let (read, ended) = slow.read_all();
-    assert!(
-        matches!(ended, Some(Ok(CloseReason::Shutdown))),
-        "{ended:?}"
-    );
+    assert!(ended.is_none());
     assert_eq!(read.matches("something to read").count(), 100);
     assert!(read.ends_with("* server shutting down\n"));
-    assert!(slow.peer.is_ended());
+    assert!(matches!(slow.hang_up(), Some(Ok(CloseReason::Shutdown))));
 }
 
 #[test]
@@ -456,21 +462,51 @@ fn the_one_who_orders_the_close_may_set_its_time() {
 }
 
 #[test]
-fn whoever_talks_on_after_the_end_still_gets_to_read_it() {
+fn a_connection_that_was_closed_stays_for_its_peer_to_close_too() {
     let world = World::new();
     let mut alice = world.guest("alice");
     alice.peer.send("/quit\n");
-    alice.poll();
-    let mut bob = world.guest("bob");
-    bob.peer
-        .send(format!("/quit\n{}", "and another thing\n".repeat(2000)));
-    assert!(bob.settle().is_none(), "listens on");
-    assert_eq!(bob.peer.receive(), "* goodbye\n");
-    assert!(bob.peer.is_ended());
-    bob.peer.send("and finally\n");
-    assert!(bob.settle().is_none());
-    world.time.advance(ConnectionConfig::default().linger);
-    assert!(matches!(bob.settle(), Some(Ok(CloseReason::Quit))));
+    assert!(alice.settle().is_none());
+    let handle = alice.connection.handle();
+    assert!(handle.is_drained());
+    for _ in 0..3 {
+        alice.peer.send("and another thing\n");
+        assert!(alice.settle().is_none());
+    }
+    assert_eq!(alice.peer.receive(), "* goodbye\n");
+    assert!(matches!(alice.hang_up(), Some(Ok(CloseReason::Quit))));
+}
+
+#[test]
+fn a_connection_that_was_closed_does_not_stay_for_long() {
+    let world = World::new();
+    let mut silent = world.guest("silent");
+    silent.peer.send("/quit\n");
+    assert!(silent.settle().is_none());
+    let linger = ConnectionConfig::default().linger;
+    world.time.advance(linger - NOT_YET);
+    assert!(silent.settle().is_none());
+    world.time.advance(NOT_YET);
+    assert!(matches!(silent.settle(), Some(Ok(CloseReason::Quit))));
+    let mut flooder = world.guest("flooder");
+    flooder.peer.send("/quit\n");
+    for _ in 0..32 {
+        flooder.peer.send(vec![b'x'; 64 * 1024]);
+        if flooder.settle().is_some() {
+            return;
+        }
+    }
+    panic!("listens to more than two megabytes after the end");
+}
+
+#[test]
+fn a_line_without_end_lets_others_have_their_turn() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    alice.peer.send(vec![b'x'; 1024 * 1024]);
+    let (polls, ended) = alice.settle_counting();
+    assert!(ended.is_none());
+    assert!(polls >= 16, "{polls} polls for a megabyte");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Runtime;
 use super::runner::{Cancellation, Outcome, Report, Runner};
+use super::task::Panic;
 
 /// Background futures that belong together and are waited for together.
 ///
@@ -217,7 +218,8 @@ struct Membership {
 
 impl Report<()> for Membership {
     fn report(self, outcome: Outcome<()>) {
-        if let Outcome::Panicked(_) = outcome {
+        if let Outcome::Panicked(panic) = outcome {
+            tracing::error!(panic = %Panic::new(panic), "a task panicked");
             self.shared.children().panicked += 1;
         }
     }

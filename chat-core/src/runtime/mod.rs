@@ -8,7 +8,7 @@
 //! The **comfortable layer** is built once, on the contract, so that it means the same on every
 //! runtime: [`RuntimeExt`] with [`Task`], [`Timeout`] and [`Interval`], and [`TaskGroup`].
 //!
-//! An adapter is a file or two. `docs/PORTING.md` walks through one, and the conformance suite
+//! An adapter is a few short files. `docs/PORTING.md` walks through one, and the conformance suite
 //! says whether it keeps the contract.
 
 mod group;
@@ -28,7 +28,7 @@ pub use group::{Closed, TaskGroup, TaskSpawner};
 pub use interval::Interval;
 pub use net::{Address, BACKLOG, Duplex, Listener, Net};
 pub use spawn::Spawn;
-pub use task::{JoinError, Task};
+pub use task::{JoinError, Panic, Task};
 pub use timeout::{Elapsed, Timeout};
 pub use timer::{Sleep, Timer};
 

@@ -102,7 +102,7 @@ impl<T> Future for Task<T> {
             .poll(cx)
             .map(|outcome| match outcome {
                 Ok(Outcome::Finished(output)) => Ok(output),
-                Ok(Outcome::Panicked(panic)) => Err(JoinError::Panicked(Panic(panic))),
+                Ok(Outcome::Panicked(panic)) => Err(JoinError::Panicked(Panic::new(panic))),
                 Ok(Outcome::Cancelled) | Err(oneshot::Canceled) => Err(JoinError::Cancelled),
             })
     }
@@ -140,6 +140,10 @@ pub enum JoinError {
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
+    pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
+        Self(payload)
+    }
+
     /// The payload, for [`std::panic::resume_unwind`].
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.0

@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ where
                 match self.listener.accept().await {
                     Ok((stream, peer)) => {
                         backoff = first_backoff;
-                        self.receive(stream, &peer);
+                        self.receive_unharmed(stream, &peer);
                     }
                     Err(error) if concerns_one_connection(&error) => {
                         tracing::debug!(%error, "a connection was gone before it was accepted");
@@ -61,6 +61,14 @@ where
                 }
             }
             give_way().await;
+        }
+    }
+
+    /// Receives a connection; should making its protocol panic, only this one is lost.
+    fn receive_unharmed(&self, stream: L::Stream, peer: &Address) {
+        let received = catch_unwind(AssertUnwindSafe(|| self.receive(stream, peer)));
+        if received.is_err() {
+            tracing::error!(%peer, "dropped a connection, because making its protocol panicked");
         }
     }
 
@@ -125,7 +133,6 @@ impl Registration {
     async fn serve<S: Duplex, P: Protocol>(self, connection: Connection<S, P>) {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection broke off");
-            self.shared.broken_off.fetch_add(1, Ordering::SeqCst);
         }
     }
 }

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::config::ServerConfig;
@@ -38,7 +38,7 @@ impl Admission {
 
     /// Admits a connection from `peer`, or tells why not.
     pub(super) fn admit(self: &Arc<Self>, peer: &Address) -> Result<Permit, CloseReason> {
-        let ip = peer.ip();
+        let ip = peer.ip().map(household);
         let mut admitted = self.admitted();
         if admitted.in_all >= self.max_connections {
             return Err(CloseReason::ServerFull {
@@ -64,6 +64,15 @@ impl Admission {
     fn admitted(&self) -> MutexGuard<'_, Admitted> {
         // Nothing in this module can panic while it holds the lock.
         self.admitted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What counts as one address: with IPv6 the network of 64 bits, within which one household or machine
+/// may choose freely.
+fn household(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -120,6 +129,16 @@ mod tests {
         drop(first);
         let _again = admission.admit(&mapped).unwrap();
         assert_eq!(admission.admitted().per_address.len(), 2);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_addresses_counts_as_one() {
+        let admission = admission(100, Some(1));
+        let from =
+            |ip: &str| admission.admit(&Address::Tcp((ip.parse::<IpAddr>().unwrap(), 1).into()));
+        let _first = from("2001:db8:0:1::1").unwrap();
+        assert!(from("2001:db8:0:1:ffff::2").is_err());
+        let _other = from("2001:db8:0:2::1").unwrap();
     }
 
     #[test]

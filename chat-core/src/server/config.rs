@@ -8,7 +8,8 @@ use crate::connection::ConnectionConfig;
 pub struct ServerConfig {
     /// How many connections it has at most; those beyond are told so and closed. Default: 10,000.
     pub max_connections: usize,
-    /// How many connections one IP address has at most; those beyond are told so and closed.
+    /// How many connections one IP address (with IPv6: one network of 64 bits) has at most; those beyond
+    /// are told so and closed.
     /// Connections without one (Unix sockets) are only counted in all. `None` for no limit, which is
     /// the default, because many people may sit behind one address.
     pub max_per_address: Option<usize>,

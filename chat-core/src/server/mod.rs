@@ -10,7 +10,6 @@ mod tests;
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use slab::Slab;
 pub use config::ServerConfig;
 
 use crate::event::CloseReason;
-use crate::hub::Hub;
+use crate::hub::{Closing, Hub, Wakes};
 use crate::protocol::Protocol;
 use crate::runtime::{Address, Listener, Runtime, RuntimeExt, TaskGroup};
 use crate::session::SessionHandle;
@@ -69,8 +68,6 @@ struct Shared {
     config: ServerConfig,
     admission: Arc<Admission>,
     sessions: Mutex<Slab<SessionHandle>>,
-    /// How many connections broke off instead of being closed.
-    broken_off: AtomicUsize,
 }
 
 impl Server {
@@ -86,7 +83,7 @@ impl Server {
                 admission: Admission::new(&config),
                 config,
                 sessions: Mutex::default(),
-                broken_off: AtomicUsize::new(0),
+
                 runtime: Arc::clone(&runtime),
             }),
         }
@@ -143,11 +140,6 @@ impl Server {
         self.acceptors.cancel().await;
         self.connections.close();
         self.refusals.close();
-        let open = self.connections.len();
-        let broken_off =
-            || self.shared.broken_off.load(Ordering::SeqCst) + self.connections.panicked();
-        let broken_off_before = broken_off();
-        tracing::info!(connections = open, ?within, "shutting down");
         let sessions: Vec<_> = {
             let sessions = self.shared.sessions();
             sessions
@@ -155,23 +147,32 @@ impl Server {
                 .map(|(_, session)| session.clone())
                 .collect()
         };
-        for session in sessions {
-            session.close_within(CloseReason::Shutdown, within);
+        tracing::info!(connections = sessions.len(), ?within, "shutting down");
+        // All are told before the first one acts on it: nobody has to hear of the others leaving.
+        let mut wakes = Wakes::default();
+        for session in &sessions {
+            let closing = Closing {
+                reason: CloseReason::Shutdown,
+                within: Some(within),
+            };
+            session.order_quietly(closing, &mut wakes);
         }
-        let drained = async {
+        wakes.wake();
+        let ended = async {
             self.connections.join().await;
             self.refusals.join().await;
         };
-        let in_time = self.shared.runtime.timeout(within, drained).await;
-        let left = self.connections.len();
-        if in_time.is_err() {
+        if self.shared.runtime.timeout(within, ended).await.is_err() {
             self.connections.cancel().await;
             self.refusals.cancel().await;
         }
-        let cut_off = (left + broken_off() - broken_off_before).min(open);
+        let drained = sessions
+            .iter()
+            .filter(|session| session.is_drained())
+            .count();
         let report = ShutdownReport {
-            drained: open - cut_off,
-            cut_off,
+            drained,
+            cut_off: sessions.len() - drained,
         };
         tracing::info!(report.drained, report.cut_off, "shut down");
         report
@@ -200,9 +201,9 @@ impl fmt::Debug for Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// How many got everything that was queued for them, and were closed.
+    /// How many streams took everything that was queued for them, and were closed.
     pub drained: usize,
-    /// How many did not: they were too slow, or broke off.
+    /// How many did not: their peers were too slow, or broke off.
     pub cut_off: usize,
 }
 

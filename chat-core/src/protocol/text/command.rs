@@ -115,7 +115,14 @@ fn split_word(text: &str) -> (&str, &str) {
 
 /// The beginning of `text` with nothing in it that would drive a terminal.
 fn shown(text: &str) -> String {
-    text.chars().take(32).flat_map(char::escape_debug).collect()
+    let mut shown = String::new();
+    for c in text.chars().take(32) {
+        match c {
+            '\'' | '"' | '\\' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
 }
 
 /// Why a line is no [`Command`].

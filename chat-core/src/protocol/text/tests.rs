@@ -246,6 +246,7 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     for (line, refusal) in [
         ("/", "there is no command /; /help lists them"),
         ("/dance now", "there is no command /dance; /help lists them"),
+        ("/don't", "there is no command /don't; /help lists them"),
         (
             "/\u{202e}x",
             "there is no command /\\u{202e}x; /help lists them",
