@@ -1,0 +1,3 @@
+//! The conformance suite on async-std.
+
+chat_conformance::runtime_suite!(chat_conformance::bundled::AsyncStd);
