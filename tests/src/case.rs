@@ -3,6 +3,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use crate::stage::Stage;
 use crate::{Harness, Outcome};
@@ -28,27 +29,31 @@ impl<H: Harness> Case<H> {
     ///
     /// A case that hangs leaves its thread behind.
     pub fn run(&self) -> Outcome {
+        self.run_on(H::new, H::PATIENCE)
+    }
+
+    /// [Runs](Self::run) the case on a runtime made by `make`, with a patience of the caller's.
+    pub fn run_on(&self, make: impl FnOnce() -> H + Send + 'static, patience: Duration) -> Outcome {
         let stage = Stage::default();
         let (done, outcome) = mpsc::channel();
         let (body, entered) = (self.body, stage.clone());
         let case = move || {
             entered.enter();
-            let tried = catch_unwind(AssertUnwindSafe(|| body(H::new())));
+            let tried = catch_unwind(AssertUnwindSafe(|| body(make())));
             // The watchdog may have given up.
             let _ = done.send(tried);
         };
         if let Err(error) = thread::Builder::new().name(self.name.into()).spawn(case) {
             return Outcome::Failed(format!("no thread to run on: {error}"));
         }
-        match outcome.recv_timeout(H::PATIENCE) {
+        match outcome.recv_timeout(patience) {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Outcome::Failed(match stage.get() {
                 Some(event) => format!("{} (last waited for {event})", message(&*panic)),
                 None => message(&*panic).into(),
             }),
             Err(RecvTimeoutError::Timeout) => Outcome::Failed(format!(
-                "still waiting after {:?} for {}",
-                H::PATIENCE,
+                "still waiting after {patience:?} for {}",
                 stage.get().unwrap_or("the case to end"),
             )),
             Err(RecvTimeoutError::Disconnected) => {

@@ -8,8 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use chat_core::runtime::{RuntimeExt, Sleep};
-use futures::FutureExt;
-use futures::future::{Either, join_all, select};
+use futures::future::{Either, select};
 
 use super::foreign::on_a_foreign_thread;
 use crate::{Harness, waiting_for};
@@ -81,14 +80,17 @@ pub(super) fn a_sleep_is_over_when_a_later_one_has_ended<H: Harness>(harness: H)
         // All deadlines are different, and their order is not that of their making.
         let after = |n: u64| start + Duration::from_micros(1_000 + n * 37 % 50 * 500);
         let mut sleeps: Vec<_> = (0..50).map(|n| runtime.sleep_until(after(n))).collect();
-        let mut latest = runtime.sleep_until(start + Duration::from_millis(27));
-        sleeps.iter_mut().for_each(|sleep| {
-            let _ = poll_once(sleep);
-        });
+        let latest = runtime.sleep_until(start + Duration::from_millis(27));
+        // Those that are over at once are over, and must not be polled again.
+        sleeps.retain_mut(|sleep| poll_once(sleep).is_pending());
         waiting_for("the latest of many sleeps");
-        latest.as_mut().await;
-        waiting_for("sleeps whose deadlines have passed");
-        join_all(sleeps).await;
+        latest.await;
+        for mut sleep in sleeps {
+            assert!(
+                poll_once(&mut sleep).is_ready(),
+                "an earlier one still waits"
+            );
+        }
     });
 }
 
@@ -182,10 +184,12 @@ pub(super) fn a_sleep_wakes_whoever_polled_it_last<H: Harness>(harness: H) {
     let runtime = harness.runtime();
     harness.block_on(async {
         let mut sleep = runtime.sleep(Duration::from_millis(20));
-        // Leaves a waker behind that wakes nobody.
-        let _ = poll_once(&mut sleep);
-        waiting_for("a sleep that somebody else polled first");
-        sleep.await;
+        // Leaves a waker behind that wakes nobody, unless the machine is so slow that the sleep is
+        // over already.
+        if poll_once(&mut sleep).is_pending() {
+            waiting_for("a sleep that somebody else polled first");
+            sleep.await;
+        }
     });
 }
 
@@ -201,15 +205,16 @@ pub(super) fn a_sleep_wakes_a_task<H: Harness>(harness: H) {
 pub(super) fn dropped_sleeps_leave_the_others_alone<H: Harness>(harness: H) {
     let runtime = harness.runtime();
     harness.block_on(async {
-        let deadline = runtime.now() + Duration::from_millis(20);
+        let deadline = runtime.now() + Duration::from_millis(50);
         let mut sleeps: Vec<_> = (0..1_000).map(|_| runtime.sleep_until(deadline)).collect();
-        sleeps.iter_mut().for_each(|sleep| {
-            let _ = sleep.now_or_never();
-        });
-        let last = sleeps.pop().expect("there are many");
+        sleeps.retain_mut(|sleep| poll_once(sleep).is_pending());
+        let last = sleeps.pop();
         drop(sleeps);
-        waiting_for("the last of many sleeps, when the others were dropped");
-        last.await;
+        // On a slow machine they may all be over already.
+        if let Some(last) = last {
+            waiting_for("the last of many sleeps, when the others were dropped");
+            last.await;
+        }
     });
 }
 
