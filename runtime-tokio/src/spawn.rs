@@ -19,8 +19,8 @@ impl Spawn for TokioRuntime {
 
 /// Work that is run, if not by the runtime then by a thread of its own.
 ///
-/// A tokio runtime that ends drops the blocking work that still waits for a thread; the contract
-/// wants it run.
+/// A tokio runtime that ends may drop the blocking work that still waits for a thread, and drops
+/// what it is given after its end; the contract wants it run.
 struct Work(Option<Box<dyn FnOnce() + Send>>);
 
 impl Work {

@@ -98,14 +98,16 @@ pub(super) fn blocking_work_runs_also_when_the_runtime_ends<H: Harness>(harness:
             ran.unbounded_send(()).expect("somebody listens");
         }));
     }
-    drop(ran);
     let ending = harness.shut_down();
+    drop(runtime.spawn_blocking(move || {
+        ran.unbounded_send(()).expect("somebody listens");
+    }));
     for gate in gates {
         // Fails for work that is lost already, which the count will tell.
         let _ = gate.send(());
     }
     waiting_for("blocking work whose runtime has ended");
-    assert_eq!(block_on(runs.count()), JOBS, "all work runs");
+    assert_eq!(block_on(runs.count()), JOBS + 1, "all work runs");
     match ending {
         Ending::TasksDropped => Outcome::Passed,
         Ending::Never => does_not_apply(),
