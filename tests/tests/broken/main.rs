@@ -27,7 +27,7 @@ macro_rules! faults {
 }
 
 faults! {
-    nothing: NoFault => [];
+    a_good_runtime_fails_nothing: NoFault => [];
     a_dropped_handle_cancels: DroppedHandleCancels => [
         futures_without_a_handle_run_to_their_end,
         spawning_returns_before_the_future_runs,
