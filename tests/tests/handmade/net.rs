@@ -6,7 +6,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
-use chat_core::runtime::{Address, JoinError, Listener, Net, RuntimeExt};
+use chat_core::runtime::{Address, BACKLOG, JoinError, Listener, Net, RuntimeExt};
+use socket2::SockRef;
 
 use crate::readiness::Retry;
 use crate::runtime::Handmade;
@@ -24,6 +25,7 @@ impl Net for Handmade {
     async fn bind_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpListener> {
         let listener = TcpListener::bind(addr)?;
         listener.set_nonblocking(true)?;
+        SockRef::from(&listener).listen(BACKLOG.into())?;
         Ok(HandmadeListener::new(listener, &self.alarms))
     }
 
@@ -39,6 +41,7 @@ impl Net for Handmade {
     async fn bind_unix(&self, path: &Path) -> io::Result<Self::UnixListener> {
         let listener = UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
+        SockRef::from(&listener).listen(BACKLOG.into())?;
         Ok(HandmadeListener::new(listener, &self.alarms))
     }
 

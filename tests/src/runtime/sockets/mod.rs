@@ -15,7 +15,7 @@ use futures::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::foreign::on_a_foreign_thread;
 use super::transport::{Transport, pair};
-use crate::{Harness, waiting_for};
+use crate::{Harness, Outcome, waiting_for};
 
 pub(super) fn a_stream_carries_bytes_both_ways<H: Harness, T: Transport<H::Net>>(harness: H) {
     harness.block_on(async {
@@ -273,6 +273,34 @@ pub(super) fn a_cancelled_accept_loses_no_connection<H: Harness, T: Transport<H:
             assert_eq!(read_exactly::<1>(&mut server).await, id, "in order");
         }
     });
+}
+
+pub(super) fn a_burst_of_connections_waits_to_be_accepted<H: Harness, T: Transport<H::Net>>(
+    harness: H,
+) -> Outcome {
+    // More than the standard library asks for.
+    const BURST: usize = 300;
+    match std::fs::read_to_string("/proc/sys/net/core/somaxconn") {
+        Ok(limit) if limit.trim().parse().is_ok_and(|n: usize| n >= BURST) => {}
+        _ => return Outcome::NotApplicable("the platform may not let that many wait".into()),
+    }
+    let net = harness.net();
+    harness.block_on(async {
+        let place = T::free_place();
+        let listener = T::bind(&net, &place).await.expect("a free place is bound");
+        let addr = listener.local_addr().expect("a listener has an address");
+        for _ in 0..BURST {
+            waiting_for("a connection while many others wait to be accepted");
+            let client = T::connect(&net, addr.clone()).await;
+            // Not kept: it holds its place in the queue all the same, and costs no descriptor.
+            drop(client.expect("the connection is made"));
+        }
+        for _ in 0..BURST {
+            waiting_for("a connection that was waiting");
+            listener.accept().await.expect("accepting works");
+        }
+    });
+    Outcome::Passed
 }
 
 pub(super) fn sockets_can_be_made_on_a_foreign_thread<H: Harness, T: Transport<H::Net>>(
