@@ -11,6 +11,9 @@ use socket2::SockRef;
 
 use crate::net::closed;
 
+/// How many slices one system call takes; more are an error (`IOV_MAX`).
+const MAX_SLICES: usize = 1024;
+
 /// async-std's Unix stream, which sends FIN when it is closed and takes vectored writes.
 #[derive(Debug)]
 pub struct AsyncStdUnixStream(UnixStream);
@@ -56,6 +59,7 @@ impl AsyncWrite for AsyncStdUnixStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let bufs = &bufs[..bufs.len().min(MAX_SLICES)];
         loop {
             match SockRef::from(&self.0).send_vectored(bufs) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
