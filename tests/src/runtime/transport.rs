@@ -101,14 +101,13 @@ impl Drop for SocketPath {
     }
 }
 
-/// Both ends of a connection, and where it came about.
+/// Both ends of a connection, and the listener that it came about at.
 pub(super) struct Pair<N: Net, T: Transport<N>> {
     pub(super) client: T::Stream,
     pub(super) server: T::Stream,
     /// The client's address, as the server sees it.
     pub(super) peer: Address,
     pub(super) listener: T::Listener,
-    pub(super) place: T::Place,
 }
 
 /// A connection between two sockets of the harness.
@@ -120,12 +119,13 @@ pub(super) async fn pair<H: Harness, T: Transport<H::Net>>(harness: &H) -> Pair<
     let addr = listener.local_addr().expect("a listener has an address");
     waiting_for("a connection to be made and accepted");
     let (client, accepted) = futures::join!(T::connect(&net, addr), listener.accept());
+    // Cleaned up at once, as a case that hangs would leave it behind.
+    drop(place);
     let (server, peer) = accepted.expect("the connection is accepted");
     Pair {
         client: client.expect("the connection is made"),
         server,
         peer,
         listener,
-        place,
     }
 }

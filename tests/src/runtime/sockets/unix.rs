@@ -4,16 +4,22 @@ use std::io::ErrorKind;
 
 use chat_core::runtime::{Address, Listener, Net};
 
-use crate::runtime::transport::{SocketPath, Unix, pair};
+use crate::runtime::transport::SocketPath;
 use crate::{Harness, waiting_for};
 
 pub(in crate::runtime) fn a_listener_tells_its_path<H: Harness>(harness: H) {
+    let net = harness.net();
     harness.block_on(async {
-        let pair = pair::<H, Unix>(&harness).await;
-        let path = Some(pair.place.0.clone());
-        let addr = pair.listener.local_addr();
-        assert_eq!(addr.expect("an address"), Address::Unix(path));
-        assert_eq!(pair.peer, Address::Unix(None), "a client has no path");
+        let path = SocketPath::free();
+        waiting_for("a listener");
+        let listener = net.bind_unix(&path.0).await.expect("a free path is bound");
+        let addr = listener.local_addr().expect("a listener has an address");
+        assert_eq!(addr, Address::Unix(Some(path.0.clone())));
+        waiting_for("a connection to be made and accepted");
+        let (client, accepted) = futures::join!(net.connect_unix(&path.0), listener.accept());
+        let _client = client.expect("the connection is made");
+        let (_server, peer) = accepted.expect("the connection is accepted");
+        assert_eq!(peer, Address::Unix(None), "a client has no path");
     });
 }
 
