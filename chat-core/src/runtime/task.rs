@@ -3,7 +3,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures::channel::oneshot;
@@ -137,22 +137,33 @@ pub enum JoinError {
 /// What a task panicked with.
 ///
 /// Displays as the panic's message.
-pub struct Panic(Box<dyn Any + Send>);
+pub struct Panic {
+    message: Option<String>,
+    /// Behind a lock that nobody takes: errors have to be `Sync`, payloads are not.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
 
 impl Panic {
     pub(super) fn new(payload: Box<dyn Any + Send>) -> Self {
-        Self(payload)
+        let text = payload
+            .downcast_ref::<&'static str>()
+            .map(|&text| text.to_owned());
+        Self {
+            message: text.or_else(|| payload.downcast_ref::<String>().cloned()),
+            payload: Mutex::new(payload),
+        }
     }
 
     /// The payload, for [`std::panic::resume_unwind`].
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0
+        self.payload
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The panic's message, where it has one.
     pub fn message(&self) -> Option<&str> {
-        let text = self.0.downcast_ref::<&'static str>().copied();
-        text.or_else(|| self.0.downcast_ref::<String>().map(String::as_str))
+        self.message.as_deref()
     }
 }
 
@@ -165,5 +176,24 @@ impl fmt::Display for Panic {
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_error_can_be_any_error() {
+        let panic = Panic::new(Box::new("boom"));
+        let error = std::io::Error::other(JoinError::Panicked(panic));
+        assert_eq!(error.to_string(), "the task panicked: boom");
+    }
+
+    #[test]
+    fn a_panic_keeps_its_payload() {
+        let panic = Panic::new(Box::new(7_u8));
+        assert_eq!(panic.message(), None);
+        assert_eq!(*panic.into_payload().downcast::<u8>().unwrap(), 7);
     }
 }

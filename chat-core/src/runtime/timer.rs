@@ -108,6 +108,7 @@ pub trait Timer: Send + Sync + 'static {
 /// - [`reset`](Sleep::reset) moves the deadline to an earlier or a later instant, whether the sleep
 ///   is still waiting or has completed before. A sleep that was reset must be **polled again** to
 ///   be woken at the new deadline; until then the old registration may still wake the task.
+/// - Once completed it is not polled again before it is reset; what it would do then is left open.
 /// - Dropping it frees its timer.
 ///
 /// # Examples
