@@ -1,0 +1,60 @@
+//! A chat server on tokio.
+//!
+//! ```text
+//! cargo run --release --bin tokio-server
+//! nc 127.0.0.1 8080
+//! ```
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use chat_core::hub::Hub;
+use chat_core::protocol::TextProtocol;
+use chat_core::runtime::Runtime;
+use chat_core::server::Server;
+use chat_examples::cli::Options;
+use chat_examples::listeners::{Listeners, announce};
+use chat_examples::signals::StopOrder;
+use chat_examples::{exit, logging};
+use chat_runtime_tokio::TokioRuntime;
+
+fn main() -> ExitCode {
+    let options = Options::of_process(env!("CARGO_BIN_NAME"));
+    logging::start(&options.log);
+    exit::code(run(&options))
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let stop = StopOrder::listen()?;
+
+    // A worker thread per processor.
+    let tokio = TokioRuntime::multi_thread()?;
+    tokio.block_on(serve(tokio.clone(), options, stop))
+}
+
+async fn serve(
+    tokio: TokioRuntime,
+    options: &Options,
+    stop: StopOrder,
+) -> Result<(), Box<dyn Error>> {
+    let listeners = Listeners::bind(&tokio, options).await?;
+    #[cfg(unix)]
+    chat_examples::open_files::allow_for(options.max_connections);
+
+    // From here on nothing knows which runtime it is.
+    let runtime: Arc<dyn Runtime> = Arc::new(tokio);
+    let hub = Hub::new(runtime.clone(), options.hub());
+    let server = Server::new(hub, runtime, options.server());
+    for listener in listeners.tcp {
+        announce(&server.listen(listener, TextProtocol::default)?);
+    }
+    #[cfg(unix)]
+    for listener in listeners.unix {
+        announce(&server.listen(listener, TextProtocol::default)?);
+    }
+
+    stop.given().await;
+    server.shutdown(options.shutdown_timeout()).await;
+    Ok(())
+}
