@@ -1,0 +1,42 @@
+//! A chat inside a program that lives on smol: its own `main`, its own listener.
+//!
+//! ```text
+//! cargo run --example embed-smol [ADDRESS]
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, io};
+
+use chat_core::connection::serve_connection;
+use chat_core::hub::{Hub, HubConfig};
+use chat_core::protocol::TextProtocol;
+use chat_core::runtime::Runtime;
+use chat_runtime_smol::SmolRuntime;
+use smol::net::TcpListener;
+
+fn main() -> io::Result<()> {
+    let runtime: Arc<dyn Runtime> = Arc::new(SmolRuntime::new());
+    let hub = Hub::new(runtime.clone(), HubConfig::default());
+
+    smol::block_on(async {
+        let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".to_owned());
+        let listener = TcpListener::bind(address).await?;
+        println!("listening on {}", listener.local_addr()?);
+        loop {
+            let Ok((stream, _peer)) = listener.accept().await else {
+                // No files left, perhaps: others may close theirs.
+                smol::Timer::after(Duration::from_millis(100)).await;
+                continue;
+            };
+            // Smol's streams are what the library wants as they are.
+            smol::spawn(serve_connection(
+                stream,
+                TextProtocol::default(),
+                &hub,
+                &runtime,
+            ))
+            .detach();
+        }
+    })
+}
