@@ -13,9 +13,10 @@ pub struct ConnectionConfig {
     /// How long the peer may take to accept what is queued when the connection is closed. Default: five
     /// seconds.
     pub close_timeout: Duration,
-    /// How long a connection that was closed stays for the peer to close it too. What a peer sends to a
-    /// connection that is gone is answered with a reset, which destroys what the peer has not read yet.
-    /// Default: one second.
+    /// How long a connection that was closed stays for a silent peer to close it too; one that goes on
+    /// sending is waited for as long as [`close_timeout`](Self::close_timeout) lets it. What a peer sends
+    /// to a connection that is gone is answered with a reset, which destroys what the peer has not read
+    /// yet. Default: one second.
     pub linger: Duration,
 }
 

@@ -53,8 +53,8 @@ enum Phase {
     Draining(Ending),
     /// Telling the peer that nothing more comes.
     Closing(Ending),
-    /// Throwing away what the peer sent meanwhile.
-    Lingering(Ending),
+    /// Throwing away what the peer still sends, until it closes too or has been silent since.
+    Lingering(Ending, Instant),
     Done,
 }
 
@@ -63,8 +63,6 @@ enum Phase {
 struct Ending {
     reason: CloseReason,
     deadline: Instant,
-    /// How many bytes may still be thrown away.
-    patience: usize,
 }
 
 /// What one poll may still do, so that one busy connection does not starve the others.
@@ -102,9 +100,6 @@ impl Budget {
 
 /// How many bytes of answers may wait for a peer before nothing more is heard from it.
 const ANSWERS: usize = 64 * 1024;
-
-/// How much is thrown away after closing before the stream is given up.
-const LINGER_BYTES: usize = 1024 * 1024;
 
 impl<S, P> Connection<S, P>
 where
@@ -167,23 +162,21 @@ where
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
                             self.session.outbox().set_drained();
-                            let until = after(self.runtime.now(), self.config.linger);
-                            self.phase = Phase::Lingering(Ending {
-                                deadline: ending.deadline.min(until),
-                                ..ending
-                            });
+                            self.phase = Phase::Lingering(ending, self.runtime.now());
                         }
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                         Poll::Pending => return self.poll_cut_off(cx, ending),
                     }
                 }
-                Phase::Lingering(ending) => {
-                    let mut ending = ending.clone();
-                    if self.poll_hung_up(cx, scratch, &mut ending).is_pending()
-                        && self.poll_deadline(cx, ending.deadline).is_pending()
-                    {
-                        self.phase = Phase::Lingering(ending);
-                        return Poll::Pending;
+                Phase::Lingering(ending, heard_at) => {
+                    let (ending, mut heard_at) = (ending.clone(), *heard_at);
+                    if self.poll_hung_up(cx, scratch, &mut heard_at).is_pending() {
+                        let patience = after(heard_at, self.config.linger);
+                        let deadline = ending.deadline.min(patience);
+                        if self.poll_deadline(cx, deadline).is_pending() {
+                            self.phase = Phase::Lingering(ending, heard_at);
+                            return Poll::Pending;
+                        }
                     }
                     self.phase = Phase::Done;
                     return Poll::Ready(Ok(ending.reason));
@@ -404,7 +397,6 @@ where
         self.phase = Phase::Draining(Ending {
             reason: closing.reason,
             deadline: after(self.runtime.now(), within),
-            patience: LINGER_BYTES,
         });
     }
 
@@ -436,7 +428,7 @@ where
         }))
     }
 
-    /// Reads and throws away until the peer has closed too, or has sent more than it is worth.
+    /// Reads and throws away until the peer has closed too.
     ///
     /// A socket that is dropped earlier answers what the peer still sends with a reset, which destroys
     /// what the peer has not read yet.
@@ -444,11 +436,11 @@ where
         &mut self,
         cx: &mut Context<'_>,
         scratch: &mut Scratch,
-        ending: &mut Ending,
+        heard_at: &mut Instant,
     ) -> Poll<()> {
         for _ in 0..Budget::new().frames {
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input)) {
-                Ok(read) if read > 0 && read <= ending.patience => ending.patience -= read,
+                Ok(read) if read > 0 => *heard_at = self.runtime.now(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return Poll::Ready(()),
             }

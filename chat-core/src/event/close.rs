@@ -27,7 +27,7 @@ pub enum CloseReason {
     #[error("server shutting down")]
     Shutdown,
     /// The server has as many connections as it may have.
-    #[error("the server is full ({limit} connections); try again later")]
+    #[error("the server is full (at most {limit}); try again later")]
     ServerFull {
         /// How many connections it may have.
         limit: usize,

@@ -174,7 +174,8 @@ impl Server {
             drained,
             cut_off: sessions.len() - drained,
         };
-        tracing::info!(report.drained, report.cut_off, "shut down");
+        let ShutdownReport { drained, cut_off } = report;
+        tracing::info!(drained, cut_off, "shut down");
         report
     }
 }
@@ -211,7 +212,7 @@ impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} connections drained, {} cut off",
+            "{} drained, {} cut off",
             self.drained, self.cut_off
         )
     }

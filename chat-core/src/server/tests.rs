@@ -195,7 +195,7 @@ fn whoever_comes_beyond_a_limit_is_told_and_closed() {
     let third = world.connect_from(from(3), 1024);
     assert_eq!(
         third.receive(),
-        "! the server is full (2 connections); try again later\n"
+        "! the server is full (at most 2); try again later\n"
     );
     assert!(third.is_ended());
     first.end();

@@ -365,7 +365,7 @@ fn last_words_fit_the_reason() {
     let full = CloseReason::ServerFull { limit: 5 };
     assert_eq!(
         words(full),
-        "! the server is full (5 connections); try again later\n"
+        "! the server is full (at most 5); try again later\n"
     );
 }
 
