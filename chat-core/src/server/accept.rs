@@ -24,7 +24,7 @@ pub(super) struct Acceptor<L, F> {
 }
 
 /// How many connections are accepted before other tasks get their turn.
-const BURST: usize = 16;
+const BURST: usize = 128;
 
 /// How many peers are told at the same time that they were refused; those beyond are closed without a
 /// word.
