@@ -210,10 +210,6 @@ pub struct ShutdownReport {
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} drained, {} cut off",
-            self.drained, self.cut_off
-        )
+        write!(f, "{} drained, {} cut off", self.drained, self.cut_off)
     }
 }
