@@ -45,6 +45,7 @@ pub mod framing;
 pub mod hub;
 pub mod message;
 pub mod name;
+pub mod policy;
 pub mod protocol;
 pub mod runtime;
 pub mod server;

@@ -14,10 +14,10 @@ use super::config::ConnectionConfig;
 use super::scratch::Scratch;
 use crate::event::CloseReason;
 use crate::framing::Lines;
-use crate::hub::{Closing, Hub, Outgoing, Rest};
+use crate::hub::{Closing, Hub, HubError, Outgoing, Rest};
 use crate::protocol::{Delivery, Flow, Protocol};
-use crate::runtime::{Runtime, after};
-use crate::session::{Session, SessionHandle};
+use crate::runtime::{Address, Runtime, after};
+use crate::session::{Action, Done, Session, SessionHandle, Step};
 
 /// A connection as a future; made by [`serve_connection`](super::serve_connection).
 ///
@@ -31,6 +31,10 @@ pub struct Connection<S, P> {
     runtime: Arc<dyn Runtime>,
     config: ConnectionConfig,
     phase: Phase,
+    /// Whether the protocol waits for an action of the session.
+    waiting: bool,
+    /// Whether the peer has said that nothing more comes.
+    ended: bool,
     lines: Lines,
     /// Input that has been read and not been handled yet; empty most of the time.
     unread: Vec<u8>,
@@ -47,6 +51,8 @@ pub struct Connection<S, P> {
 enum Phase {
     /// Not polled yet.
     New,
+    /// Waiting to be let in.
+    Knocking,
     /// Talking.
     Open,
     /// Sending what is queued, and the last words.
@@ -124,6 +130,8 @@ where
             protocol,
             config,
             phase: Phase::New,
+            waiting: false,
+            ended: false,
             unread: Vec::new(),
             unsent: Vec::new(),
             sent: 0,
@@ -140,11 +148,15 @@ where
         loop {
             match &self.phase {
                 Phase::New => {
-                    self.phase = Phase::Open;
-                    tracing::debug!(session = ?self.session.id(), "opened");
-                    if let Flow::Close(reason) = self.protocol.open(&mut self.session) {
-                        self.start_closing(reason.into());
+                    self.phase = Phase::Knocking;
+                    match self.session.start(Action::Connect) {
+                        Step::Done(let_in) => self.enter(let_in),
+                        Step::Waiting => {}
                     }
+                }
+                Phase::Knocking => {
+                    let let_in = ready!(self.session.poll_done(cx));
+                    self.enter(let_in);
                 }
                 Phase::Open => {
                     let closing = ready!(self.poll_open(cx, scratch))?;
@@ -186,6 +198,31 @@ where
         }
     }
 
+    /// Opens the conversation, or closes the connection if the peer is not let in.
+    fn enter(&mut self, let_in: Result<Done, HubError>) {
+        if let Err(error) = let_in {
+            self.start_closing(CloseReason::Denied(error.to_string()).into());
+            return;
+        }
+        tracing::debug!(session = ?self.session.id(), "opened");
+        self.phase = Phase::Open;
+        let flow = self.protocol.open(&mut self.session);
+        if let Some(reason) = self.follow(flow) {
+            self.start_closing(reason.into());
+        }
+    }
+
+    fn follow(&mut self, flow: Flow) -> Option<CloseReason> {
+        match flow {
+            Flow::Continue => None,
+            Flow::Wait => {
+                self.waiting = true;
+                None
+            }
+            Flow::Close(reason) => Some(reason),
+        }
+    }
+
     /// Lets bytes in and events out, until there is a reason to close.
     fn poll_open(
         &mut self,
@@ -224,40 +261,59 @@ where
         scratch: &mut Scratch,
         budget: &mut Budget,
     ) -> io::Result<Option<CloseReason>> {
-        if !self.unread.is_empty() {
-            let unread = std::mem::take(&mut self.unread);
-            if let Some(reason) = self.handle_input(&unread, budget) {
-                return Ok(Some(reason));
+        loop {
+            while self.waiting {
+                let Poll::Ready(done) = self.session.poll_done(cx) else {
+                    return Ok(None);
+                };
+                self.waiting = false;
+                self.session.outbox().wake_up();
+                let flow = self.protocol.handle_done(done, &mut self.session);
+                if let Some(reason) = self.follow(flow) {
+                    return Ok(Some(reason));
+                }
             }
-        }
-        while self.unread.is_empty() && budget.listens() && !self.is_deaf() {
-            let read = match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
-                Poll::Ready(Ok(read)) => read,
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => break,
+            if self.ended {
+                return Ok(Some(CloseReason::PeerClosed));
+            }
+            if !budget.listens() || self.is_deaf() {
+                return Ok(None);
+            }
+            let closing = if self.unread.is_empty() {
+                let read = match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
+                    Poll::Ready(Ok(read)) => read,
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                        continue;
+                    }
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Pending => return Ok(None),
+                };
+                self.heard_at = self.runtime.now();
+                budget.bytes = budget.bytes.saturating_sub(read);
+                if read == 0 {
+                    self.handle_end()
+                } else {
+                    self.handle_input(&scratch.input[..read], budget)
+                }
+            } else {
+                let unread = std::mem::take(&mut self.unread);
+                self.handle_input(&unread, budget)
             };
-            if read == 0 {
-                return Ok(Some(self.handle_end()));
-            }
-            self.heard_at = self.runtime.now();
-            budget.bytes = budget.bytes.saturating_sub(read);
-            if let Some(reason) = self.handle_input(&scratch.input[..read], budget) {
-                return Ok(Some(reason));
+            if closing.is_some() {
+                return Ok(closing);
             }
         }
-        Ok(None)
     }
 
     /// Handles the frames in `input`, and keeps what the budget does not reach.
     fn handle_input(&mut self, mut input: &[u8], budget: &mut Budget) -> Option<CloseReason> {
         self.session.outbox().wake_up();
-        while budget.frames > 0 && !self.is_deaf() {
+        while budget.frames > 0 && !self.is_deaf() && !self.waiting {
             let frame = self.lines.next(&mut input)?;
             budget.frames -= 1;
-            match self.protocol.handle_frame(frame, &mut self.session) {
-                Flow::Continue => {}
-                Flow::Close(reason) => return Some(reason),
+            let flow = self.protocol.handle_frame(frame, &mut self.session);
+            if let Some(reason) = self.follow(flow) {
+                return Some(reason);
             }
         }
         self.unread = input.to_vec();
@@ -265,13 +321,12 @@ where
     }
 
     /// Handles what the peer sent last without ending the line.
-    fn handle_end(&mut self) -> CloseReason {
-        if let Some(frame) = self.lines.finish()
-            && let Flow::Close(reason) = self.protocol.handle_frame(frame, &mut self.session)
-        {
-            return reason;
-        }
-        CloseReason::PeerClosed
+    fn handle_end(&mut self) -> Option<CloseReason> {
+        self.ended = true;
+        self.session.outbox().wake_up();
+        let frame = self.lines.finish()?;
+        let flow = self.protocol.handle_frame(frame, &mut self.session);
+        self.follow(flow)
     }
 
     /// Whether the peer has to take answers before it is heard again.
@@ -391,7 +446,7 @@ where
         let within = closing.within.unwrap_or(self.config.close_timeout);
         let mut farewell = Vec::new();
         self.protocol.farewell(&closing.reason, &mut farewell);
-        self.session.quit(None);
+        self.session.disconnect();
         self.session.outbox().seal(closing.clone(), farewell.into());
         self.unread = Vec::new();
         self.phase = Phase::Draining(Ending {
@@ -458,6 +513,12 @@ where
 }
 
 impl<S, P> Connection<S, P> {
+    /// Tells the hub's [`Policy`](crate::policy::Policy) where the peer comes from.
+    pub fn with_peer(mut self, address: Address) -> Self {
+        self.session.set_peer(address);
+        self
+    }
+
     /// A way to close the connection from elsewhere, without loss.
     pub fn handle(&self) -> SessionHandle {
         self.session.handle()
@@ -485,7 +546,7 @@ where
         if let Poll::Ready(ended) = &polled {
             this.phase = Phase::Done;
             // Whoever keeps the future does not keep the seat.
-            this.session.quit(None);
+            this.session.disconnect();
             tracing::debug!(session = ?this.session.id(), ?ended, "closed");
         }
         polled

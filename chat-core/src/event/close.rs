@@ -23,6 +23,12 @@ pub enum CloseReason {
     /// The outbox overflowed, and the policy for slow consumers is to disconnect them.
     #[error("you are not keeping up; goodbye")]
     SlowConsumer,
+    /// The session was resumed over another connection.
+    #[error("resumed over another connection")]
+    Superseded,
+    /// The hub's policy does not let the peer in, for this reason.
+    #[error("{0}")]
+    Denied(String),
     /// The server is shutting down.
     #[error("server shutting down")]
     Shutdown,

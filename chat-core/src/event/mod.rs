@@ -137,6 +137,14 @@ impl SharedEvent {
             .get_or_insert(variant, |bytes| encode(&self.event, bytes))
     }
 
+    /// The room's number for it, if it is a message to a room.
+    pub fn number(&self) -> Option<u64> {
+        match &self.event {
+            Event::Message(message) => Some(message.number),
+            _ => None,
+        }
+    }
+
     pub(crate) fn weight(&self) -> usize {
         self.event.weight()
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::store::MemoryLimits;
 
 /// How a [`Hub`](super::Hub) treats its rooms and its slow members.
@@ -11,6 +13,19 @@ pub struct HubConfig {
     pub empty_rooms: usize,
     /// What waits for one session at most.
     pub outbox: OutboxLimits,
+    /// How long a session that has lost its connection can be resumed, if its protocol can do that.
+    /// Default: two minutes.
+    pub resume_grace: Duration,
+    /// How long the hub's [`Policy`](crate::policy::Policy) may take to decide. Default: five seconds.
+    pub decision_timeout: Duration,
+}
+
+impl HubConfig {
+    /// How long messages that clients gave a name to are recognized: twice as long as a session can be
+    /// resumed, so that a client that comes back at the last moment can ask again.
+    pub(crate) fn said_memory(&self) -> Duration {
+        self.resume_grace.saturating_mul(2)
+    }
 }
 
 impl Default for HubConfig {
@@ -19,6 +34,8 @@ impl Default for HubConfig {
             room_memory: MemoryLimits::default(),
             empty_rooms: 100,
             outbox: OutboxLimits::default(),
+            resume_grace: Duration::from_secs(2 * 60),
+            decision_timeout: Duration::from_secs(5),
         }
     }
 }

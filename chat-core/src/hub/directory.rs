@@ -78,6 +78,15 @@ impl Directory {
         self.nicks.remove(nick);
     }
 
+    /// Lets another outbox hear what is meant for `session` alone.
+    pub(super) fn move_to(&mut self, nick: &Nick, session: SessionId, outbox: &Arc<Outbox>) {
+        if let Some(owner) = self.nicks.get_mut(nick)
+            && owner.session == session
+        {
+            owner.outbox = Arc::clone(outbox);
+        }
+    }
+
     pub(super) fn find(&self, nick: &Nick) -> Option<(Nick, Arc<Outbox>)> {
         let owner = self.nicks.get(nick)?;
         Some((owner.nick.clone(), Arc::clone(&owner.outbox)))

@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use crate::name::{Nick, RoomName};
+use crate::policy::Denial;
 
 /// Why the hub did not do what a session asked for.
 ///
@@ -23,6 +24,26 @@ pub enum HubError {
     /// The session is not in that room.
     #[error("you are not in {0}")]
     NotIn(RoomName),
+    /// Somebody by that nick has lost the connection and may come back; a private message was not
+    /// accepted.
+    #[error("{0} is away; your message was not delivered")]
+    Away(Nick),
+    /// The policy of the hub decided against it.
+    #[error("{0}")]
+    Denied(#[from] Denial),
+    /// The policy of the hub did not decide in time, or failed.
+    #[error("that could not be decided; try again")]
+    Undecided,
+    /// No session can be resumed with this token: it never could, or no longer can.
+    #[error("there is no session to resume")]
+    NotResumable,
+    /// Too many messages with names of the client's own were sent in the time for which these are
+    /// remembered.
+    #[error("more than {limit} messages with an id are remembered; wait, or send it without")]
+    TooManyIds {
+        /// How many are remembered.
+        limit: usize,
+    },
     /// There is too much waiting for the recipient of a private message; it was not accepted.
     #[error("{0} is not keeping up; your message was not delivered")]
     RecipientFull(Nick),

@@ -8,25 +8,33 @@ mod config;
 mod directory;
 mod error;
 mod outbox;
+mod presence;
+mod resume;
 mod room;
 
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 pub use config::{HubConfig, OutboxLimits, SlowConsumer};
 use directory::Directory;
 pub use error::HubError;
 pub(crate) use outbox::{Closing, Outbox, Outgoing, Rest, Wakes};
-pub(crate) use room::{Member, Seat, Told};
+pub(crate) use presence::Presence;
+use resume::Resumables;
+pub use resume::ResumeToken;
+use room::{Member, Seat};
 pub use room::{Occupant, Role};
 
-use crate::event::{SessionId, Who};
+use crate::event::{CloseReason, SessionId, SharedEvent, Who};
 use crate::name::{Nick, RoomName};
-use crate::runtime::Timer;
+use crate::policy::{AllowAll, Policy};
+use crate::runtime::{Runtime, RuntimeExt, Sleep};
 
 /// All rooms and nicks of one server. Cheap to clone: clones are the same hub.
 ///
@@ -50,9 +58,12 @@ pub struct Hub {
 }
 
 struct Shared {
-    timer: Arc<dyn Timer>,
+    runtime: Arc<dyn Runtime>,
     config: HubConfig,
+    policy: Arc<dyn Policy>,
+    token_bits: Box<dyn Fn() -> Option<u128> + Send + Sync>,
     directory: Mutex<Directory>,
+    resumables: Resumables,
     last_session: AtomicU64,
 }
 
@@ -67,13 +78,37 @@ pub struct RoomSummary {
 }
 
 impl Hub {
-    /// A hub with no rooms and nobody in it, which dates messages by `timer`'s wall clock.
-    pub fn new(timer: Arc<dyn Timer>, config: HubConfig) -> Self {
+    /// A hub with no rooms and nobody in it, where everything is allowed. It dates messages by the
+    /// runtime's wall clock.
+    pub fn new(runtime: Arc<dyn Runtime>, config: HubConfig) -> Self {
+        Self::with_policy(runtime, config, Arc::new(AllowAll))
+    }
+
+    /// A hub where `policy` decides what is allowed.
+    pub fn with_policy(
+        runtime: Arc<dyn Runtime>,
+        config: HubConfig,
+        policy: Arc<dyn Policy>,
+    ) -> Self {
+        Self::with_token_source(runtime, config, policy, system_bits)
+    }
+
+    /// A hub that makes its [resume tokens](ResumeToken) of the bits that `token_bits` returns, for
+    /// simulations. Without bits, sessions cannot be resumed. Anywhere else nobody must be able to predict them.
+    pub fn with_token_source(
+        runtime: Arc<dyn Runtime>,
+        config: HubConfig,
+        policy: Arc<dyn Policy>,
+        token_bits: impl Fn() -> Option<u128> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             shared: Arc::new(Shared {
-                timer,
+                runtime,
                 config,
+                policy,
+                token_bits: Box::new(token_bits),
                 directory: Mutex::default(),
+                resumables: Resumables::default(),
                 last_session: AtomicU64::new(0),
             }),
         }
@@ -92,7 +127,68 @@ impl Hub {
     }
 
     pub(crate) fn wall_clock(&self) -> SystemTime {
-        self.shared.timer.wall_clock()
+        self.shared.runtime.wall_clock()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.runtime.now()
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.shared.runtime.sleep(duration)
+    }
+
+    pub(crate) fn policy(&self) -> &dyn Policy {
+        &*self.shared.policy
+    }
+
+    /// Lets the policy see what happened, if anything did.
+    pub(crate) fn observe(&self, event: Option<Arc<SharedEvent>>) {
+        if let Some(event) = event {
+            self.shared.policy.observe(event.event());
+        }
+    }
+
+    /// From now on the session with this outbox can be resumed with the token that is returned; with
+    /// none, where there are no random bits to make one of.
+    pub(crate) fn issue_token(&self, outbox: &Arc<Outbox>) -> Option<ResumeToken> {
+        let token = ResumeToken::from_bits((self.shared.token_bits)()?);
+        self.shared.resumables.insert(token, Arc::clone(outbox));
+        Some(token)
+    }
+
+    pub(crate) fn forget_token(&self, token: &ResumeToken) {
+        self.shared.resumables.forget(token);
+    }
+
+    /// Keeps somebody who has lost the connection for a while.
+    pub(crate) fn park(&self, token: ResumeToken, presence: Presence) {
+        let grace = self.shared.runtime.sleep(self.shared.config.resume_grace);
+        let hub = Arc::downgrade(&self.shared);
+        let wait = self.shared.runtime.spawn(async move {
+            grace.await;
+            if let Some(shared) = hub.upgrade() {
+                shared.resumables.forget(&token);
+            }
+        });
+        presence
+            .outbox()
+            .seal(CloseReason::PeerClosed.into(), Box::default());
+        self.shared.resumables.park(token, presence, wait);
+    }
+
+    /// Somebody who was parked, for the connection with `outbox`.
+    pub(crate) fn claim_parked(
+        &self,
+        token: ResumeToken,
+        outbox: Arc<Outbox>,
+    ) -> impl Future<Output = Result<Presence, HubError>> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.resumables.claim(token, outbox).await }
+    }
+
+    pub(crate) fn move_nick(&self, nick: &Nick, session: SessionId, outbox: &Arc<Outbox>) {
+        self.directory().move_to(nick, session, outbox);
     }
 
     pub(crate) fn new_session(&self) -> (SessionId, Arc<Outbox>) {
@@ -156,7 +252,12 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    pub(crate) fn sit(self, who: Who, outbox: &Arc<Outbox>, wakes: &mut Wakes) -> Seat {
+    pub(crate) fn sit(
+        self,
+        who: Who,
+        outbox: &Arc<Outbox>,
+        wakes: &mut Wakes,
+    ) -> (Seat, Arc<SharedEvent>) {
         let member = Member {
             who,
             role: self.role,
@@ -164,6 +265,13 @@ impl Reservation {
         };
         self.room.join(member, wakes)
     }
+}
+
+/// Bits from the operating system.
+fn system_bits() -> Option<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(u128::from_le_bytes(bytes))
 }
 
 impl std::fmt::Debug for Hub {

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::config::{OutboxLimits, SlowConsumer};
-use crate::event::{CloseReason, Event, Missed, SharedEvent};
+use crate::event::{CloseReason, Missed, SharedEvent};
 
 /// What the driver takes out of an outbox.
 #[derive(Debug)]
@@ -28,6 +28,10 @@ pub(crate) enum Outgoing {
 }
 
 impl Outgoing {
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Own(_) | Self::Reply(_))
+    }
+
     /// About how many bytes it has on the wire.
     pub(crate) fn weight(&self) -> usize {
         match self {
@@ -146,6 +150,11 @@ impl Outbox {
         state.push(Outgoing::Room(Arc::clone(event)), wakes);
     }
 
+    /// Queues a note of what the session missed elsewhere.
+    pub(crate) fn push_missed(&self, missed: Missed, wakes: &mut Wakes) {
+        self.push_answer(Outgoing::Missed(Box::new(missed)), wakes);
+    }
+
     /// Queues an event for this session alone, which never makes way; `false` if there is no room
     /// for it. Such events may take up half of the outbox.
     pub(crate) fn push_direct(&self, event: Arc<SharedEvent>, wakes: &mut Wakes) -> bool {
@@ -188,8 +197,10 @@ impl Outbox {
             state.close(CloseReason::SlowConsumer.into(), wakes);
             return;
         }
-        self.answer_bytes
-            .fetch_add(answer.weight(), Ordering::Relaxed);
+        if answer.is_answer() {
+            self.answer_bytes
+                .fetch_add(answer.weight(), Ordering::Relaxed);
+        }
         state.push(answer, wakes);
     }
 
@@ -211,7 +222,7 @@ impl Outbox {
             && let Some(entry) = state.pop()
         {
             weight += entry.weight();
-            if matches!(entry, Outgoing::Own(_) | Outgoing::Reply(_)) {
+            if entry.is_answer() {
                 self.answer_bytes
                     .fetch_sub(entry.weight(), Ordering::Relaxed);
             }
@@ -260,6 +271,42 @@ impl Outbox {
     /// Orders the connection to send what is queued, and then to close. The first reason stands.
     pub(crate) fn close(&self, closing: Closing, wakes: &mut Wakes) {
         self.lock().close(closing, wakes);
+    }
+
+    /// Forgets all that is queued but the events for this session alone: of a room, the room's memory
+    /// tells whoever resumes the session.
+    pub(crate) fn keep_direct(&self) {
+        let mut state = self.lock();
+        state
+            .queue
+            .retain(|entry| matches!(entry, Outgoing::Direct(_)));
+        state.queue.shrink_to_fit();
+        state.lead = state.queue.len();
+        state.room = Load::default();
+        state.waker = None;
+        self.answer_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// The events for this session alone that nobody has taken.
+    pub(crate) fn take_direct(&self) -> Vec<Arc<SharedEvent>> {
+        self.keep_direct();
+        let mut state = self.lock();
+        state.direct = Load::default();
+        state.lead = 0;
+        let events = std::mem::take(&mut state.queue).into_iter();
+        let direct = events.filter_map(|entry| match entry {
+            Outgoing::Direct(event) => Some(event),
+            _ => None,
+        });
+        direct.collect()
+    }
+
+    /// Why it is to close, once it is.
+    pub(crate) fn closing(&self) -> Option<CloseReason> {
+        self.lock()
+            .closing
+            .as_ref()
+            .map(|closing| closing.reason.clone())
     }
 
     /// Notes that the stream has taken everything and the peer was told that nothing more comes.
@@ -344,10 +391,7 @@ impl State {
         let Some(room) = event.event().room() else {
             return;
         };
-        let number = match event.event() {
-            Event::Message(message) => Some(message.number),
-            _ => None,
-        };
+        let number = event.number();
         let last = self
             .queue
             .iter_mut()

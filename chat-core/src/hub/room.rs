@@ -6,10 +6,10 @@ use slab::Slab;
 
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
-use crate::event::{Event, SessionId, SharedEvent, Who};
+use crate::event::{Event, Missed, SessionId, SharedEvent, Who};
 use crate::message::{Body, Message, MessageKind};
 use crate::name::{Nick, RoomName};
-use crate::store::{MemoryLimits, RoomMemory};
+use crate::store::{HistoryRange, MemoryLimits, RoomMemory};
 
 /// What a member may do in a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +90,11 @@ impl Room {
     }
 
     /// Seats a member and announces it to everyone, itself included.
-    pub(crate) fn join(self: &Arc<Self>, member: Member, wakes: &mut Wakes) -> Seat {
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        member: Member,
+        wakes: &mut Wakes,
+    ) -> (Seat, Arc<SharedEvent>) {
         let event = SharedEvent::new(Event::Joined {
             room: self.name.clone(),
             who: member.who.clone(),
@@ -98,10 +102,11 @@ impl Room {
         let mut state = self.lock();
         let key = state.members.insert(member);
         state.announce(&event, key, wakes);
-        Seat {
+        let seat = Seat {
             room: Arc::clone(self),
             key,
-        }
+        };
+        (seat, event)
     }
 
     /// The members by nick.
@@ -117,8 +122,17 @@ impl Room {
         occupants
     }
 
-    pub(crate) fn history(&self, count: usize) -> Vec<Arc<SharedEvent>> {
-        self.lock().memory.latest(count).cloned().collect()
+    pub(crate) fn history(&self, range: HistoryRange, count: usize) -> Vec<Arc<SharedEvent>> {
+        self.lock().memory.range(range, count).cloned().collect()
+    }
+
+    pub(crate) fn member_count(&self) -> usize {
+        self.lock().members.len()
+    }
+
+    /// The number of the last message; zero if there was none yet.
+    pub(crate) fn last_number(&self) -> u64 {
+        self.lock().last_number
     }
 
     pub(crate) fn topic(&self) -> Option<Body> {
@@ -140,7 +154,7 @@ impl Seat {
         body: Body,
         clock: impl FnOnce() -> SystemTime,
         wakes: &mut Wakes,
-    ) -> Result<u64, HubError> {
+    ) -> Result<(u64, Arc<SharedEvent>), HubError> {
         let mut state = self.room.lock();
         let sender = state.member(self, session)?.who.nick.clone();
         let number = state.last_number + 1;
@@ -157,8 +171,8 @@ impl Seat {
         for (_, member) in &state.members {
             member.outbox.push_room(&event, wakes);
         }
-        state.memory.push(event);
-        Ok(number)
+        state.memory.push(Arc::clone(&event));
+        Ok((number, event))
     }
 
     /// Sets or takes away the topic.
@@ -167,7 +181,7 @@ impl Seat {
         session: SessionId,
         topic: Option<Body>,
         wakes: &mut Wakes,
-    ) -> Result<(), HubError> {
+    ) -> Result<Arc<SharedEvent>, HubError> {
         let mut state = self.room.lock();
         let event = SharedEvent::new(Event::Topic {
             room: self.room.name.clone(),
@@ -176,7 +190,7 @@ impl Seat {
         });
         state.topic = topic;
         state.announce(&event, self.key, wakes);
-        Ok(())
+        Ok(event)
     }
 
     /// Calls the member by another nick from now on, and announces it to those not told yet.
@@ -186,11 +200,9 @@ impl Seat {
         nick: &Nick,
         told: &mut Told,
         wakes: &mut Wakes,
-    ) {
+    ) -> Option<Arc<SharedEvent>> {
         let mut state = self.room.lock();
-        let Ok(member) = state.member_mut(self, session) else {
-            return;
-        };
+        let member = state.member_mut(self, session).ok()?;
         let who = Who {
             session,
             nick: std::mem::replace(&mut member.who.nick, nick.clone()),
@@ -201,20 +213,19 @@ impl Seat {
             nick: nick.clone(),
         });
         state.announce_once(&event, self.key, told, wakes);
+        Some(event)
     }
 
     /// Leaves the room, and announces it to everyone, the one who leaves included.
-    pub(crate) fn leave(self, session: SessionId, wakes: &mut Wakes) {
+    pub(crate) fn leave(self, session: SessionId, wakes: &mut Wakes) -> Option<Arc<SharedEvent>> {
         let mut state = self.room.lock();
-        let Ok(member) = state.member(&self, session) else {
-            return;
-        };
         let event = SharedEvent::new(Event::Left {
             room: self.room.name.clone(),
-            who: member.who.clone(),
+            who: state.member(&self, session).ok()?.who.clone(),
         });
         state.announce(&event, self.key, wakes);
         state.members.remove(self.key);
+        Some(event)
     }
 
     /// Leaves the room for good, and announces it to those who stay and were not told yet.
@@ -224,18 +235,50 @@ impl Seat {
         reason: Option<Body>,
         told: &mut Told,
         wakes: &mut Wakes,
-    ) {
+    ) -> Option<Arc<SharedEvent>> {
         let mut state = self.room.lock();
-        let Ok(member) = state.member(&self, session) else {
-            return;
-        };
         let event = SharedEvent::new(Event::Quit {
             room: self.room.name.clone(),
-            who: member.who.clone(),
+            who: state.member(&self, session).ok()?.who.clone(),
             reason,
         });
         state.members.remove(self.key);
         state.announce_once(&event, usize::MAX, told, wakes);
+        Some(event)
+    }
+
+    /// Lets `outbox` hear what the member hears from now on, and before that what the room remembers
+    /// from after the number `seen`, with a note of what it does not.
+    pub(crate) fn move_to(
+        &self,
+        session: SessionId,
+        outbox: &Arc<Outbox>,
+        seen: Option<u64>,
+        wakes: &mut Wakes,
+    ) {
+        let mut state = self.room.lock();
+        let last = state.last_number;
+        let Ok(member) = state.member_mut(self, session) else {
+            return;
+        };
+        member.outbox = Arc::clone(outbox);
+        let Some(seen) = seen.filter(|&seen| seen < last) else {
+            return;
+        };
+        let unseen = HistoryRange::After(seen);
+        let oldest = state.memory.range(unseen, usize::MAX).next();
+        let first = oldest.and_then(|event| event.number()).unwrap_or(last + 1);
+        if first > seen + 1 {
+            let forgotten = Missed {
+                room: self.room.name.clone(),
+                messages: Some((seen + 1, first - 1)),
+                presence: 0,
+            };
+            outbox.push_missed(forgotten, wakes);
+        }
+        for event in state.memory.range(unseen, usize::MAX) {
+            outbox.push_room(event, wakes);
+        }
     }
 }
 

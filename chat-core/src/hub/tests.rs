@@ -5,7 +5,7 @@ use crate::hub::{Hub, HubConfig, HubError, Outgoing, Role};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::session::Session;
-use crate::store::MemoryLimits;
+use crate::store::{HistoryRange, MemoryLimits};
 use crate::testing::TestRuntime;
 
 fn hub() -> Hub {
@@ -210,7 +210,10 @@ fn nothing_can_be_done_in_a_room_without_being_in_it() {
     assert_eq!(alice.leave(&rust), not_in);
     assert_eq!(alice.set_topic(&rust, None), not_in);
     assert_eq!(alice.occupants(&rust).map(drop), not_in);
-    assert_eq!(alice.history(&rust, 1).map(drop), not_in);
+    assert_eq!(
+        alice.history(&rust, HistoryRange::Latest, 1).map(drop),
+        not_in
+    );
     assert_eq!(alice.topic(&rust).map(drop), not_in);
 }
 
@@ -262,7 +265,9 @@ fn a_room_remembers_its_last_messages() {
         say(&alice, "rust", text);
     }
     let remembered = |count| {
-        let history = alice.history(&room("rust"), count).unwrap();
+        let history = alice
+            .history(&room("rust"), HistoryRange::Latest, count)
+            .unwrap();
         history
             .iter()
             .map(|event| describe(event.event()))
@@ -280,7 +285,12 @@ fn a_room_can_remember_nothing() {
     });
     let alice = join(&hub, "alice", &["rust"]);
     say(&alice, "rust", "a");
-    assert!(alice.history(&room("rust"), 9).unwrap().is_empty());
+    assert!(
+        alice
+            .history(&room("rust"), HistoryRange::Latest, 9)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -293,7 +303,12 @@ fn a_room_remembers_no_more_bytes_than_it_may() {
     for _ in 0..5 {
         say(&alice, "rust", &"x".repeat(4000));
     }
-    let history = || alice.history(&room("rust"), 100).unwrap().len();
+    let history = || {
+        alice
+            .history(&room("rust"), HistoryRange::Latest, 100)
+            .unwrap()
+            .len()
+    };
     assert_eq!(history(), 2);
     for _ in 0..100 {
         say(&alice, "rust", "short");

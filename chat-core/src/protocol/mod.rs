@@ -6,7 +6,8 @@ pub use text::{Command, CommandError, TextProtocol};
 
 use crate::event::{CloseReason, Missed, SharedEvent};
 use crate::framing::Frame;
-use crate::session::Session;
+use crate::hub::HubError;
+use crate::session::{Done, Session};
 
 /// One side of a conversation as a state machine without I/O: a frame in becomes calls on the session,
 /// an event in becomes bytes out.
@@ -80,6 +81,13 @@ pub trait Protocol {
     /// The peer has sent a frame.
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow;
 
+    /// An action is over that a frame, or the opening, has started and that had to
+    /// [wait](Flow::Wait) for a decision.
+    fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
+        let _ = (done, session);
+        Flow::Continue
+    }
+
     /// Writes down what the session gets to hear.
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>);
 
@@ -94,6 +102,9 @@ pub trait Protocol {
 pub enum Flow {
     /// It does.
     Continue,
+    /// It does when the [action](crate::session::Session::start) that was started last is over. Until then
+    /// no further frame is handled.
+    Wait,
     /// It ends, once everything queued is sent.
     Close(CloseReason),
 }

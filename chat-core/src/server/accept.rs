@@ -90,7 +90,8 @@ where
             &shared.hub,
             &shared.runtime,
             shared.config.connection.clone(),
-        );
+        )
+        .with_peer(peer.clone());
         tracing::debug!(%peer, ?connection, "accepted");
         let registration = Registration {
             key: shared.sessions().insert(connection.handle()),

@@ -1,28 +1,46 @@
-//! A [`Session`]: somebody's presence in a hub.
+//! A [`Session`]: somebody's presence in a hub, and what it asks for.
+
+mod action;
+mod handle;
+mod pending;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
-use crate::event::{CloseReason, Event, SessionId, SharedEvent, Who};
-use crate::hub::{Closing, Hub, HubError, Occupant, Outbox, Seat, Told, Wakes};
-use crate::message::{Body, MessageKind, PrivateMessage};
+pub use action::{Action, Done, ParkedSession, Step};
+pub use handle::SessionHandle;
+
+use action::Allowed;
+use pending::Pending;
+
+use crate::event::{CloseReason, SessionId, SharedEvent};
+use crate::hub::{Hub, HubError, Occupant, Outbox, Presence, ResumeToken, Wakes};
+use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
+use crate::policy::{Decision, Person};
+use crate::runtime::Address;
+use crate::store::HistoryRange;
 
 /// Somebody's presence in a [`Hub`]: a nick, the rooms it is in, and the outbox where events wait for
 /// it.
 ///
-/// A protocol turns what its peer sends into calls on this. Nothing here waits, and the calls take
-/// effect in their order. What happened comes back as events, in the order of the rooms, to the one
-/// who did it as well.
+/// A protocol turns what its peer sends into [actions](Session::start), which the hub's
+/// [`Policy`](crate::policy::Policy) has a say in, and into questions. A program that acts on its own
+/// behalf calls the rest directly; nobody is asked then. What happened comes back as events, in the order
+/// of the rooms, to the one who did it as well.
 ///
-/// Dropping it is leaving without a word.
+/// Dropping it is leaving without a word, unless it is [resumable](Session::make_resumable).
 pub struct Session {
-    hub: Hub,
-    id: SessionId,
-    nick: Option<Nick>,
-    seats: Vec<Seat>,
+    presence: Presence,
+    /// Where events for this connection wait, also while the presence is another one's.
     outbox: Arc<Outbox>,
+    peer: Option<Address>,
+    pending: Option<Pending>,
 }
 
 impl Session {
@@ -31,14 +49,50 @@ impl Session {
     /// Events wait for a connection that takes them. A session that nobody serves gets to hear what it
     /// missed at last, and is ordered to close when too many answers to its own commands wait.
     pub fn open(hub: &Hub) -> Self {
-        let (id, outbox) = hub.new_session();
+        let presence = Presence::new(hub);
         Self {
-            hub: hub.clone(),
-            id,
-            nick: None,
-            seats: Vec::new(),
-            outbox,
+            outbox: Arc::clone(presence.outbox()),
+            presence,
+            peer: None,
+            pending: None,
         }
+    }
+
+    /// Notes where the peer comes from, for the policy.
+    pub fn set_peer(&mut self, address: Address) {
+        self.peer = Some(address);
+    }
+
+    /// Asks the policy whether `action` is allowed, and does it if so.
+    ///
+    /// When that has to be waited for, nothing else is to be started before
+    /// [`poll_done`](Session::poll_done) is ready.
+    pub fn start(&mut self, action: Action) -> Step {
+        let asked = catch_unwind(AssertUnwindSafe(|| self.ask(action)));
+        match asked.unwrap_or_else(|_| {
+            tracing::error!("the policy panicked");
+            Asked::Now(Err(HubError::Undecided))
+        }) {
+            Asked::Now(verdict) => Step::Done(verdict.and_then(|allowed| self.perform(allowed))),
+            Asked::Later(verdict) => {
+                let hub = self.presence.hub();
+                let time_limit = hub.sleep(hub.config().decision_timeout);
+                self.pending = Some(Pending::new(verdict, time_limit));
+                Step::Waiting
+            }
+        }
+    }
+
+    /// What came of the action that was [waited](Step::Waiting) for.
+    ///
+    /// # Panics
+    ///
+    /// When none is.
+    pub fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Result<Done, HubError>> {
+        let pending = self.pending.as_mut().expect("an action that waits");
+        let verdict = ready!(pending.poll(cx));
+        self.pending = None;
+        Poll::Ready(verdict.and_then(|allowed| self.perform(allowed)))
     }
 
     /// Takes a nick: the first one or another one. Everybody in the session's rooms hears of it.
@@ -47,27 +101,12 @@ impl Session {
     ///
     /// [`HubError::NickTaken`].
     pub fn take_nick(&mut self, nick: Nick) -> Result<(), HubError> {
-        self.hub.claim_nick(&nick, self.id, &self.outbox)?;
-        let mut wakes = Wakes::default();
-        let mut told = Told::across(self.seats.len());
-        for seat in &self.seats {
-            seat.rename(self.id, &nick, &mut told, &mut wakes);
-        }
-        // Only now, so that nobody appears by this nick before all have heard that it is free.
-        if let Some(old) = self.nick.take()
-            && old != nick
-        {
-            self.hub.release_nick(&old);
-        }
-        self.nick = Some(nick);
-        wakes.wake();
-        Ok(())
+        self.presence.take_nick(nick)
     }
 
     /// Takes a free nick of the form `guest-<n>`, unless it has a nick.
     pub fn take_guest_nick(&mut self) -> &Nick {
-        self.nick
-            .get_or_insert_with(|| self.hub.claim_guest_nick(self.id, &self.outbox))
+        self.presence.take_guest_nick()
     }
 
     /// Enters a room, which is opened if there is none of that name.
@@ -76,7 +115,7 @@ impl Session {
     ///
     /// [`HubError::NotRegistered`], [`HubError::AlreadyIn`].
     pub fn join(&mut self, room: &RoomName) -> Result<(), HubError> {
-        self.enter(room, None)
+        self.presence.enter(room, None)
     }
 
     /// Leaves the room `from` and enters `to`. When `to` cannot be entered, nothing is left.
@@ -85,7 +124,7 @@ impl Session {
     ///
     /// Those of [`join`](Session::join) and [`leave`](Session::leave).
     pub fn switch(&mut self, from: &RoomName, to: &RoomName) -> Result<(), HubError> {
-        self.enter(to, Some(from))
+        self.presence.enter(to, Some(from))
     }
 
     /// Leaves a room.
@@ -94,26 +133,12 @@ impl Session {
     ///
     /// [`HubError::NotIn`].
     pub fn leave(&mut self, room: &RoomName) -> Result<(), HubError> {
-        let mut wakes = Wakes::default();
-        let seat = self.seats.remove(self.position(room)?);
-        self.stand_up(seat, &mut wakes);
-        wakes.wake();
-        Ok(())
+        self.presence.leave(room)
     }
 
-    /// Leaves all rooms and gives up the nick. What was queued before is still delivered.
+    /// Leaves all rooms and gives up the nick, for good. What was queued before is still delivered.
     pub fn quit(&mut self, reason: Option<Body>) {
-        let mut wakes = Wakes::default();
-        let mut told = Told::across(self.seats.len());
-        for seat in std::mem::take(&mut self.seats) {
-            let room = seat.room.name.clone();
-            seat.quit(self.id, reason.clone(), &mut told, &mut wakes);
-            self.hub.free_seat(&room);
-        }
-        if let Some(nick) = self.nick.take() {
-            self.hub.release_nick(&nick);
-        }
-        wakes.wake();
+        self.presence.quit(reason);
     }
 
     /// Says or does something in a room. Returns the message's number.
@@ -122,36 +147,17 @@ impl Session {
     ///
     /// [`HubError::NotIn`].
     pub fn say(&self, room: &RoomName, kind: MessageKind, body: Body) -> Result<u64, HubError> {
-        let seat = self.seat(room)?;
-        let mut wakes = Wakes::default();
-        let number = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
-        wakes.wake();
-        Ok(number)
+        self.presence.say(room, kind, body)
     }
 
     /// Says something to one person. Whoever sent it gets no event of it.
     ///
     /// # Errors
     ///
-    /// [`HubError::NoSuchNick`], [`HubError::NotRegistered`], and [`HubError::RecipientFull`] when the
-    /// message could not be kept for the recipient; it was not accepted then.
+    /// [`HubError::NoSuchNick`], [`HubError::NotRegistered`], and [`HubError::RecipientFull`] or
+    /// [`HubError::Away`] when the message could not be kept for the recipient; it was not accepted then.
     pub fn say_privately(&self, recipient: &Nick, body: Body) -> Result<(), HubError> {
-        let sender = self.registered()?;
-        let (recipient, outbox) = self.hub.find_nick(recipient)?;
-        let event = SharedEvent::new(Event::Private(PrivateMessage {
-            sender: sender.clone(),
-            recipient: recipient.clone(),
-            body,
-            at: self.hub.wall_clock(),
-        }));
-        let mut wakes = Wakes::default();
-        let accepted = outbox.push_direct(event, &mut wakes);
-        wakes.wake();
-        if accepted {
-            Ok(())
-        } else {
-            Err(HubError::RecipientFull(recipient))
-        }
+        self.presence.say_privately(recipient, body)
     }
 
     /// Sets a room's topic, or takes it away.
@@ -160,10 +166,7 @@ impl Session {
     ///
     /// [`HubError::NotIn`].
     pub fn set_topic(&self, room: &RoomName, topic: Option<Body>) -> Result<(), HubError> {
-        let mut wakes = Wakes::default();
-        self.seat(room)?.set_topic(self.id, topic, &mut wakes)?;
-        wakes.wake();
-        Ok(())
+        self.presence.set_topic(room, topic)
     }
 
     /// Sends the peer bytes of the protocol's own: the answer to a command, behind what is queued.
@@ -173,19 +176,62 @@ impl Session {
         wakes.wake();
     }
 
+    /// From now on the session outlives its connection for a while: others see no leave, and whoever has
+    /// the token that is returned can [become](Action::Resume) it. Without a token it cannot be resumed,
+    /// because the system gave no random bits.
+    pub fn make_resumable(&mut self) -> Option<ResumeToken> {
+        let outbox = Arc::clone(&self.outbox);
+        let presence = &mut self.presence;
+        if presence.token.is_none() {
+            presence.token = presence.hub().issue_token(&outbox);
+        }
+        presence.token
+    }
+
+    /// Becomes another session, whose nick and rooms it takes over. Of the rooms in `seen` it hears what
+    /// came after the number there, as far as the room remembers it, and is told what the room does not.
+    pub fn become_parked(&mut self, parked: ParkedSession, seen: &[(RoomName, u64)]) {
+        let outbox = Arc::clone(&self.outbox);
+        let mut presence = *parked.0;
+        presence.move_to(&outbox, seen);
+        self.presence = presence;
+    }
+
+    /// Ends the session, or keeps it for a while where it can be resumed. What was queued before is still
+    /// delivered, and nothing is queued any more.
+    pub(crate) fn disconnect(&mut self) {
+        let leaves_for_good = matches!(
+            self.outbox.closing(),
+            Some(CloseReason::Quit | CloseReason::Shutdown)
+        );
+        let token = self.presence.token.filter(|_| !leaves_for_good);
+        let Some(token) = token else {
+            self.presence.quit(None);
+            return;
+        };
+        let hub = self.presence.hub().clone();
+        let successor = Presence::new(&hub);
+        hub.park(token, std::mem::replace(&mut self.presence, successor));
+    }
+
     /// What tells this session from others.
     pub fn id(&self) -> SessionId {
-        self.id
+        self.presence.id()
     }
 
     /// What it is called, once it has introduced itself.
     pub fn nick(&self) -> Option<&Nick> {
-        self.nick.as_ref()
+        self.presence.nick()
+    }
+
+    /// Whose it is, once it has logged in.
+    pub fn account(&self) -> Option<&str> {
+        self.presence.account.as_deref()
     }
 
     /// The rooms it is in, in the order in which it entered them.
     pub fn rooms(&self) -> impl ExactSizeIterator<Item = &RoomName> {
-        self.seats.iter().map(|seat| &seat.room.name)
+        self.presence.rooms()
     }
 
     /// Who is in one of the session's rooms, by nick.
@@ -194,11 +240,10 @@ impl Session {
     ///
     /// [`HubError::NotIn`].
     pub fn occupants(&self, room: &RoomName) -> Result<Vec<Occupant>, HubError> {
-        Ok(self.seat(room)?.room.occupants())
+        self.presence.occupants(room)
     }
 
-    /// The last `count` messages of one of the session's rooms, or as many as it remembers, oldest
-    /// first.
+    /// At most `count` of the messages that one of the session's rooms remembers, oldest first.
     ///
     /// # Errors
     ///
@@ -206,9 +251,28 @@ impl Session {
     pub fn history(
         &self,
         room: &RoomName,
+        range: HistoryRange,
         count: usize,
     ) -> Result<Vec<Arc<SharedEvent>>, HubError> {
-        Ok(self.seat(room)?.room.history(count))
+        Ok(self.presence.room(room)?.history(range, count))
+    }
+
+    /// How many are in one of the session's rooms.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotIn`].
+    pub fn member_count(&self, room: &RoomName) -> Result<usize, HubError> {
+        Ok(self.presence.room(room)?.member_count())
+    }
+
+    /// The number of the last message of one of the session's rooms; zero if there was none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotIn`].
+    pub fn last_number(&self, room: &RoomName) -> Result<u64, HubError> {
+        Ok(self.presence.room(room)?.last_number())
     }
 
     /// The topic of one of the session's rooms.
@@ -217,12 +281,12 @@ impl Session {
     ///
     /// [`HubError::NotIn`].
     pub fn topic(&self, room: &RoomName) -> Result<Option<Body>, HubError> {
-        Ok(self.seat(room)?.room.topic())
+        Ok(self.presence.room(room)?.topic())
     }
 
     /// The hub it is in.
     pub fn hub(&self) -> &Hub {
-        &self.hub
+        self.presence.hub()
     }
 
     /// A way to close it from elsewhere.
@@ -236,98 +300,125 @@ impl Session {
         &self.outbox
     }
 
-    fn enter(&mut self, room: &RoomName, instead_of: Option<&RoomName>) -> Result<(), HubError> {
-        let who = Who {
-            session: self.id,
-            nick: self.registered()?.clone(),
-        };
-        if let Ok(seat) = self.seat(room) {
-            return Err(HubError::AlreadyIn(seat.room.name.clone()));
+    /// What the policy says to `action`.
+    fn ask(&self, action: Action) -> Asked {
+        let presence = &self.presence;
+        let policy = presence.hub().policy();
+        match action {
+            Action::Connect => policy
+                .connect(self.peer.as_ref())
+                .map(|()| Allowed::Connect)
+                .into(),
+            Action::LogIn(credentials) => policy
+                .log_in(&self.person(), credentials)
+                .map(Allowed::LogIn)
+                .into(),
+            Action::TakeNick(nick) => {
+                let decision = policy.nick(&self.person(), &nick);
+                decision.map(|()| Allowed::TakeNick(nick)).into()
+            }
+            Action::Join { room, instead_of } => {
+                let decision = policy.join(&self.person(), &room);
+                decision.map(|()| Allowed::Join(room, instead_of)).into()
+            }
+            Action::Say {
+                room,
+                kind,
+                body,
+                client_id,
+            } => {
+                let decision = policy.message(&self.person(), &room, kind, body);
+                decision
+                    .map(move |body| Allowed::Say(room, kind, body, client_id))
+                    .into()
+            }
+            Action::SayPrivately { recipient, body } => {
+                let decision = policy.private_message(&self.person(), &recipient, body);
+                decision
+                    .map(|body| Allowed::SayPrivately(recipient, body))
+                    .into()
+            }
+            Action::Resume(token) => {
+                let claimed = presence.hub().claim_parked(token, Arc::clone(&self.outbox));
+                Asked::Later(Box::pin(async move {
+                    Ok(Allowed::Resume(Box::new(claimed.await?)))
+                }))
+            }
         }
-        let old = instead_of.map(|old| self.position(old)).transpose()?;
-        let reservation = self.hub.reserve(room);
-        let mut wakes = Wakes::default();
-        if let Some(old) = old {
-            let seat = self.seats.remove(old);
-            self.stand_up(seat, &mut wakes);
+    }
+
+    fn perform(&mut self, allowed: Allowed) -> Result<Done, HubError> {
+        let presence = &mut self.presence;
+        match allowed {
+            Allowed::Connect => Ok(Done::Connected),
+            Allowed::LogIn(account) => {
+                presence.account = Some(account.clone());
+                Ok(Done::LoggedIn { account })
+            }
+            Allowed::TakeNick(nick) => presence.take_nick(nick).map(|()| Done::NickTaken),
+            Allowed::Join(room, instead_of) => presence
+                .enter(&room, instead_of.as_ref())
+                .map(|()| Done::Joined),
+            Allowed::Say(room, kind, body, None) => {
+                let number = presence.say(&room, kind, body)?;
+                Ok(Done::Said {
+                    number,
+                    duplicate: false,
+                })
+            }
+            Allowed::Say(room, kind, body, Some(id)) => {
+                let (number, duplicate) = presence.say_once(&room, kind, body, id)?;
+                Ok(Done::Said { number, duplicate })
+            }
+            Allowed::SayPrivately(recipient, body) => presence
+                .say_privately(&recipient, body)
+                .map(|()| Done::SaidPrivately),
+            Allowed::Resume(presence) => Ok(Done::Resumable(ParkedSession(presence))),
         }
-        self.seats
-            .push(reservation.sit(who, &self.outbox, &mut wakes));
-        wakes.wake();
-        Ok(())
     }
 
-    fn stand_up(&self, seat: Seat, wakes: &mut Wakes) {
-        let room = seat.room.name.clone();
-        seat.leave(self.id, wakes);
-        self.hub.free_seat(&room);
+    fn person(&self) -> Person<'_> {
+        Person {
+            session: self.presence.id(),
+            nick: self.presence.nick(),
+            account: self.account(),
+            peer: self.peer.as_ref(),
+        }
     }
+}
 
-    fn registered(&self) -> Result<&Nick, HubError> {
-        self.nick.as_ref().ok_or(HubError::NotRegistered)
-    }
+/// What the policy said.
+enum Asked {
+    Now(Result<Allowed, HubError>),
+    Later(pending::Verdict),
+}
 
-    fn position(&self, room: &RoomName) -> Result<usize, HubError> {
-        let position = self.seats.iter().position(|seat| seat.room.name == *room);
-        position.ok_or_else(|| HubError::NotIn(room.clone()))
-    }
-
-    fn seat(&self, room: &RoomName) -> Result<&Seat, HubError> {
-        Ok(&self.seats[self.position(room)?])
+impl From<Decision<Allowed>> for Asked {
+    fn from(decision: Decision<Allowed>) -> Self {
+        match decision {
+            Decision::Now(verdict) => Self::Now(verdict.map_err(HubError::Denied)),
+            Decision::Later(verdict) => {
+                Self::Later(Box::pin(
+                    async move { verdict.await.map_err(HubError::Denied) },
+                ))
+            }
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.quit(None);
+        self.disconnect();
+        self.outbox.keep_direct();
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("id", &self.id)
-            .field("nick", &self.nick)
+            .field("id", &self.id())
+            .field("nick", &self.nick())
             .field("rooms", &self.rooms().collect::<Vec<_>>())
             .finish_non_exhaustive()
-    }
-}
-
-/// Closes a [`Session`] from elsewhere. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct SessionHandle {
-    outbox: Arc<Outbox>,
-}
-
-impl SessionHandle {
-    /// Lets the session's connection send what is queued, tell its peer `reason`, and close, as
-    /// quickly as the connection is configured to. The first order given stands.
-    pub fn close(&self, reason: CloseReason) {
-        self.order(reason.into());
-    }
-
-    /// The same, where sending what is queued may take as long as `within`.
-    pub fn close_within(&self, reason: CloseReason, within: Duration) {
-        self.order(Closing {
-            reason,
-            within: Some(within),
-        });
-    }
-
-    /// Whether the connection's stream has taken everything that was queued, and the peer was told
-    /// that nothing more comes.
-    pub fn is_drained(&self) -> bool {
-        self.outbox.is_drained()
-    }
-
-    /// Gives the order to close without waking the connection yet.
-    pub(crate) fn order_quietly(&self, closing: Closing, wakes: &mut Wakes) {
-        self.outbox.close(closing, wakes);
-    }
-
-    fn order(&self, closing: Closing) {
-        let mut wakes = Wakes::default();
-        self.order_quietly(closing, &mut wakes);
-        wakes.wake();
     }
 }

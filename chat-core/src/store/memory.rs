@@ -22,6 +22,17 @@ impl Default for MemoryLimits {
     }
 }
 
+/// Which of a room's messages are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryRange {
+    /// The last ones.
+    Latest,
+    /// Those with numbers smaller than this one.
+    Before(u64),
+    /// Those with numbers greater than this one.
+    After(u64),
+}
+
 /// The last messages of one room.
 #[derive(Debug)]
 pub struct RoomMemory {
@@ -52,10 +63,30 @@ impl RoomMemory {
         }
     }
 
-    /// The last `count` messages or as many as there are, oldest first.
-    pub fn latest(&self, count: usize) -> impl ExactSizeIterator<Item = &Arc<SharedEvent>> {
-        let forgotten = self.messages.len().saturating_sub(count);
-        self.messages.iter().skip(forgotten)
+    /// At most `count` of the messages in `range`, oldest first: the first ones [after](HistoryRange::After)
+    /// a number, otherwise the last ones.
+    pub fn range(
+        &self,
+        range: HistoryRange,
+        count: usize,
+    ) -> impl ExactSizeIterator<Item = &Arc<SharedEvent>> {
+        let numbered = |number: u64| move |event: &Arc<SharedEvent>| event.number() < Some(number);
+        let (start, end) = match range {
+            HistoryRange::Latest => (0, self.messages.len()),
+            HistoryRange::Before(number) => (0, self.messages.partition_point(numbered(number))),
+            HistoryRange::After(number) => {
+                let next = number.saturating_add(1);
+                (
+                    self.messages.partition_point(numbered(next)),
+                    self.messages.len(),
+                )
+            }
+        };
+        let (start, end) = match range {
+            HistoryRange::After(_) => (start, end.min(start.saturating_add(count))),
+            _ => (end.saturating_sub(count), end),
+        };
+        self.messages.range(start..end)
     }
 
     /// How many messages it holds.

@@ -7,7 +7,7 @@ use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::event::{SessionId, Who};
+use crate::event::{Event, SessionId, Who};
 use crate::message::{Body, Message, MessageKind, PrivateMessage};
 use crate::name::{Nick, RoomName};
 

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::TextProtocol;
 use crate::message::{Body, BodyError};
 use crate::name::{NameError, Nick, RoomName};
+use crate::policy::Credentials;
 
 /// What a line asks for.
 ///
@@ -33,6 +34,8 @@ pub enum Command {
     Private(Nick, Body),
     /// `/me <action>`
     Action(Body),
+    /// `/login <account> <password>`
+    LogIn(Credentials),
     /// `/history [n]`
     History(usize),
     /// `/help`
@@ -52,6 +55,7 @@ pub(super) const HELP: &str = "\
 * /msg <nick> <text>  a private message
 * /me <action>        an action
 * /history [n]        the last messages of this room
+* /login <account> <password>  log in, where there are accounts
 * /quit [reason]      leave
 * //text              say \"/text\"
 * anything else       say it to this room
@@ -93,6 +97,13 @@ impl Command {
             },
             "me" if rest.is_empty() => Err(usage("/me <action>")),
             "me" => Ok(Self::Action(Body::parse(rest)?)),
+            "login" => match split_word(rest) {
+                ("", _) | (_, "") => Err(usage("/login <account> <password>")),
+                (account, password) => Ok(Self::LogIn(Credentials::Password {
+                    account: account.into(),
+                    password: password.into(),
+                })),
+            },
             "history" if rest.is_empty() => Ok(Self::History(TextProtocol::HISTORY)),
             "history" => match rest.parse::<NonZeroUsize>() {
                 Ok(count) => Ok(Self::History(count.get())),

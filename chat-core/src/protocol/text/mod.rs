@@ -15,9 +15,10 @@ use super::{Delivery, Flow, Protocol};
 use crate::event::{CloseReason, Event, Variant};
 use crate::framing::Frame;
 use crate::hub::HubError;
-use crate::message::MessageKind;
+use crate::message::{Body, MessageKind};
 use crate::name::RoomName;
-use crate::session::Session;
+use crate::session::{Action, Done, Session, Step};
+use crate::store::HistoryRange;
 
 /// The text protocol as one connection speaks it.
 #[derive(Debug)]
@@ -55,17 +56,15 @@ impl TextProtocol {
         }
         let line = std::str::from_utf8(line).map_err(|_| Refusal::NotUtf8)?;
         match Command::parse(line)? {
-            Command::Say(body) => {
-                session.say(current(session)?, MessageKind::Say, body)?;
+            Command::Say(body) => return say(MessageKind::Say, body, session),
+            Command::Action(body) => return say(MessageKind::Action, body, session),
+            Command::Private(recipient, body) => {
+                return start(Action::SayPrivately { recipient, body }, session);
             }
-            Command::Action(body) => {
-                session.say(current(session)?, MessageKind::Action, body)?;
+            Command::Join(room) => {
+                let instead_of = session.rooms().next().cloned();
+                return start(Action::Join { room, instead_of }, session);
             }
-            Command::Private(nick, body) => session.say_privately(&nick, body)?,
-            Command::Join(room) => match current(session).cloned() {
-                Ok(current) => session.switch(&current, &room)?,
-                Err(_) => session.join(&room)?,
-            },
             Command::Nick(nick) => {
                 if session
                     .nick()
@@ -73,8 +72,9 @@ impl TextProtocol {
                 {
                     return Err(Refusal::SameNick);
                 }
-                session.take_nick(nick)?;
+                return start(Action::TakeNick(nick), session);
             }
+            Command::LogIn(credentials) => return start(Action::LogIn(credentials), session),
             Command::Rooms => self.tell_rooms(session),
             Command::Who => self.tell_who(session)?,
             Command::History(count) => self.tell_history(count, session)?,
@@ -120,7 +120,7 @@ impl TextProtocol {
 
     fn tell_history(&self, count: usize, session: &Session) -> Result<(), Refusal> {
         let room = current(session)?;
-        let messages = session.history(room, count)?;
+        let messages = session.history(room, HistoryRange::Latest, count)?;
         let mut reply = Vec::new();
         for message in &messages {
             reply.extend_from_slice(message.encoded(VARIANT, render::event));
@@ -147,10 +147,11 @@ impl Protocol for TextProtocol {
 
     fn open(&mut self, session: &mut Session) -> Flow {
         session.take_guest_nick();
-        if let Err(error) = session.join(&self.lobby) {
-            refuse(session, error);
-        }
-        Flow::Continue
+        let join = Action::Join {
+            room: self.lobby.clone(),
+            instead_of: None,
+        };
+        start(join, session).unwrap_or_else(|refusal| refuse(session, refusal))
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
@@ -158,10 +159,11 @@ impl Protocol for TextProtocol {
             Frame::Line(line) => self.handle_line(line, session),
             Frame::TooLong { limit } => Err(Refusal::LineTooLong { limit }),
         };
-        handled.unwrap_or_else(|refusal| {
-            refuse(session, refusal);
-            Flow::Continue
-        })
+        handled.unwrap_or_else(|refusal| refuse(session, refusal))
+    }
+
+    fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
+        finish(done, session).unwrap_or_else(|refusal| refuse(session, refusal))
     }
 
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
@@ -196,8 +198,35 @@ fn current(session: &Session) -> Result<&RoomName, Refusal> {
     session.rooms().next().ok_or(Refusal::NoRoom)
 }
 
-fn refuse(session: &Session, why: impl fmt::Display) {
+fn say(kind: MessageKind, body: Body, session: &mut Session) -> Result<Flow, Refusal> {
+    let say = Action::Say {
+        room: current(session)?.clone(),
+        kind,
+        body,
+        client_id: None,
+    };
+    start(say, session)
+}
+
+fn start(action: Action, session: &mut Session) -> Result<Flow, Refusal> {
+    match session.start(action) {
+        Step::Done(done) => finish(done, session),
+        Step::Waiting => Ok(Flow::Wait),
+    }
+}
+
+/// Tells the peer what no event tells it.
+fn finish(done: Result<Done, HubError>, session: &Session) -> Result<Flow, Refusal> {
+    if let Done::LoggedIn { account } = done? {
+        let account = account.replace(char::is_control, " ");
+        session.reply(format!("* you are logged in as {account}\n").into_bytes());
+    }
+    Ok(Flow::Continue)
+}
+
+fn refuse(session: &Session, why: impl fmt::Display) -> Flow {
     session.reply(format!("! {why}\n").into_bytes());
+    Flow::Continue
 }
 
 /// Why a line had no effect.

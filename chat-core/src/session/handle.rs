@@ -1,0 +1,44 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::CloseReason;
+use crate::hub::{Closing, Outbox, Wakes};
+
+/// Closes a [`Session`](super::Session) from elsewhere. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SessionHandle {
+    pub(super) outbox: Arc<Outbox>,
+}
+
+impl SessionHandle {
+    /// Lets the session's connection send what is queued, tell its peer `reason`, and close, as
+    /// quickly as the connection is configured to. The first order given stands.
+    pub fn close(&self, reason: CloseReason) {
+        self.order(reason.into());
+    }
+
+    /// The same, where sending what is queued may take as long as `within`.
+    pub fn close_within(&self, reason: CloseReason, within: Duration) {
+        self.order(Closing {
+            reason,
+            within: Some(within),
+        });
+    }
+
+    /// Whether the connection's stream has taken everything that was queued, and the peer was told
+    /// that nothing more comes.
+    pub fn is_drained(&self) -> bool {
+        self.outbox.is_drained()
+    }
+
+    /// Gives the order to close without waking the connection yet.
+    pub(crate) fn order_quietly(&self, closing: Closing, wakes: &mut Wakes) {
+        self.outbox.close(closing, wakes);
+    }
+
+    fn order(&self, closing: Closing) {
+        let mut wakes = Wakes::default();
+        self.order_quietly(closing, &mut wakes);
+        wakes.wake();
+    }
+}
