@@ -1,7 +1,9 @@
 //! Wire protocols: what a peer's frames mean, and what events look like to it.
 
+mod json;
 mod text;
 
+pub use json::JsonProtocol;
 pub use text::{Command, CommandError, TextProtocol};
 
 use crate::event::{CloseReason, Missed, SharedEvent};

@@ -1,0 +1,78 @@
+use thiserror::Error;
+
+use crate::hub::HubError;
+use crate::message::BodyError;
+use crate::name::NameError;
+
+/// Why a request was refused. Displays as a sentence for people; [`code`](RequestError::code) is for
+/// programs.
+#[derive(Debug, Error)]
+pub(super) enum RequestError {
+    #[error("a line has at most {limit} bytes; yours was longer and was dropped")]
+    LineTooLong { limit: usize },
+    #[error("that line is no JSON object: {0}")]
+    BadJson(String),
+    #[error("a field has the wrong type: {0}")]
+    WrongType(String),
+    #[error("the field {0:?} is missing")]
+    MissingField(&'static str),
+    #[error("the field {0:?} has no valid value")]
+    BadField(&'static str),
+    #[error("there is no request {0:?}")]
+    UnknownOp(String),
+    #[error("say hello first")]
+    HelloFirst,
+    #[error("you have said hello already")]
+    HelloAgain,
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Hub(#[from] HubError),
+}
+
+impl RequestError {
+    pub(super) fn from_json(error: &serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Data => Self::WrongType(error.to_string()),
+            _ => Self::BadJson(error.to_string()),
+        }
+    }
+
+    /// A word that stays the same when the sentence is put better.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::LineTooLong { .. } => "line_too_long",
+            Self::BadJson(_) => "bad_json",
+            Self::WrongType(_) | Self::BadField(_) => "bad_field",
+            Self::MissingField(_) => "missing_field",
+            Self::UnknownOp(_) => "unknown_op",
+            Self::HelloFirst => "hello_first",
+            Self::HelloAgain => "hello_again",
+            Self::Name(error) => match error {
+                NameError::EmptyNick
+                | NameError::LongNick { .. }
+                | NameError::NickStart(_)
+                | NameError::NickCharacter(_) => "bad_nick",
+                NameError::EmptyRoom | NameError::LongRoom { .. } | NameError::RoomCharacter(_) => {
+                    "bad_room"
+                }
+            },
+            Self::Body(_) => "bad_text",
+            Self::Hub(error) => match error {
+                HubError::NickTaken(_) => "nick_taken",
+                HubError::NoSuchNick(_) => "no_such_nick",
+                HubError::NotRegistered => "hello_first",
+                HubError::AlreadyIn(_) => "already_in",
+                HubError::NotIn(_) => "not_in",
+                HubError::Away(_) => "away",
+                HubError::RecipientFull(_) => "recipient_full",
+                HubError::Denied(_) => "denied",
+                HubError::Undecided => "undecided",
+                HubError::NotResumable => "not_resumable",
+                HubError::TooManyIds { .. } => "too_many_ids",
+            },
+        }
+    }
+}

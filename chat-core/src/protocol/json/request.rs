@@ -1,0 +1,112 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RequestError;
+use crate::message::Body;
+use crate::name::RoomName;
+
+/// A client's own name for a request, given back with the answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(super) enum Id {
+    Number(i64),
+    Text(String),
+    #[default]
+    Null,
+}
+
+/// How long an [`Id`] is at most, in bytes of UTF-8.
+const MAX_ID: usize = 64;
+
+/// A request with all the fields that any request has. Unknown fields are ignored.
+#[derive(Debug, Deserialize)]
+pub(super) struct Request<'a> {
+    #[serde(default)]
+    pub(super) id: Id,
+    #[serde(borrow, default)]
+    pub(super) op: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) room: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) nick: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) to: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) client_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) account: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) password: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) resume: Option<Cow<'a, str>>,
+    #[serde(default)]
+    pub(super) seen: BTreeMap<String, u64>,
+    pub(super) before: Option<u64>,
+    pub(super) after: Option<u64>,
+    pub(super) limit: Option<usize>,
+}
+
+/// Just enough to answer a request that makes no sense.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    id: Id,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a line. What is wrong with it comes with the id to answer to, as far as that can be told.
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, (Id, RequestError)> {
+        // An array would pass for the fields in their order.
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            let error = RequestError::BadJson("it does not start with {".into());
+            return Err((Id::Null, error));
+        }
+        let request: Self = serde_json::from_slice(line).map_err(|error| {
+            let envelope = serde_json::from_slice::<Envelope>(line);
+            let id = envelope.map(|envelope| envelope.id).unwrap_or_default();
+            let id = if id.is_valid() { id } else { Id::Null };
+            (id, RequestError::from_json(&error))
+        })?;
+        if !request.id.is_valid() {
+            return Err((Id::Null, RequestError::BadField("id")));
+        }
+        match request.id {
+            Id::Null => Err((Id::Null, RequestError::MissingField("id"))),
+            _ if request.op.is_empty() => Err((request.id, RequestError::MissingField("op"))),
+            _ => Ok(request),
+        }
+    }
+
+    pub(super) fn need<'f>(
+        &self,
+        name: &'static str,
+        field: &'f Option<Cow<'a, str>>,
+    ) -> Result<&'f str, RequestError> {
+        field.as_deref().ok_or(RequestError::MissingField(name))
+    }
+
+    pub(super) fn room(&self) -> Result<RoomName, RequestError> {
+        Ok(RoomName::parse(self.need("room", &self.room)?)?)
+    }
+
+    pub(super) fn body(&self) -> Result<Body, RequestError> {
+        Ok(Body::parse(self.need("text", &self.text)?)?)
+    }
+}
+
+impl Id {
+    fn is_valid(&self) -> bool {
+        match self {
+            Self::Text(text) => text.len() <= MAX_ID,
+            Self::Number(_) | Self::Null => true,
+        }
+    }
+}
