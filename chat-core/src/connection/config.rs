@@ -1,15 +1,26 @@
 use std::time::Duration;
 
+use super::rate::RateLimit;
+
 /// How patient a connection is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionConfig {
-    /// How long nothing may come from the peer before the connection is closed; `None` for ever.
-    /// Default: five minutes.
+    /// How long nothing may come from the peer before the connection is closed; `None` for ever. After half
+    /// of it the peer is pinged, if its protocol can do that. Default: five minutes.
     pub idle_timeout: Option<Duration>,
     /// How long a peer may take to introduce itself, that is, to get a nick; `None` for ever. Default:
     /// ten seconds.
     pub registration_timeout: Option<Duration>,
+    /// How many frames the peer may send, and how fast. One that is faster is heard later, so that it cannot
+    /// send more than the platform buffers; `None` for no limit, which is the default.
+    pub rate_limit: Option<RateLimit>,
+    /// How long a peer may always have more to say than the rate limit lets it, before the connection is
+    /// closed; `None` for ever. Default: one minute.
+    pub flood_timeout: Option<Duration>,
+    /// How long a peer may accept nothing of what is sent to it, before the connection is closed; `None` for
+    /// ever. Default: five minutes.
+    pub write_timeout: Option<Duration>,
     /// How long the peer may take to accept what is queued when the connection is closed. Default: five
     /// seconds.
     pub close_timeout: Duration,
@@ -25,6 +36,9 @@ impl Default for ConnectionConfig {
         Self {
             idle_timeout: Some(Duration::from_secs(5 * 60)),
             registration_timeout: Some(Duration::from_secs(10)),
+            rate_limit: None,
+            flood_timeout: Some(Duration::from_secs(60)),
+            write_timeout: Some(Duration::from_secs(5 * 60)),
             close_timeout: Duration::from_secs(5),
             linger: Duration::from_secs(1),
         }

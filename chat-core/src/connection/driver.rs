@@ -4,13 +4,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::io::{AsyncRead, AsyncWrite};
 use thiserror::Error;
 
 use super::alarm::Alarm;
 use super::config::ConnectionConfig;
+use super::rate::Pace;
 use super::scratch::Scratch;
 use crate::event::CloseReason;
 use crate::framing::Lines;
@@ -45,6 +46,22 @@ pub struct Connection<S, P> {
     unflushed: bool,
     opened_at: Instant,
     heard_at: Instant,
+    /// Whether the peer was pinged since it was last heard.
+    pinged: bool,
+    /// Whether the protocol knows the peer's first byte, and whether it knows that there was none for a
+    /// moment.
+    introduced: bool,
+    greeted: bool,
+    /// How the peer keeps to the rate limit.
+    pace: Option<Pace>,
+    /// Until when nothing more is heard from a peer that is too fast, and since when there has always been
+    /// more to hear than it may say.
+    held_until: Option<Instant>,
+    held_since: Option<Instant>,
+    /// Whether the stream has taken something in this poll, and since when it has not while there was
+    /// something to take.
+    progressed: bool,
+    stalled_since: Option<Instant>,
     alarm: Option<Alarm>,
 }
 
@@ -69,6 +86,18 @@ enum Phase {
 struct Ending {
     reason: CloseReason,
     deadline: Instant,
+}
+
+/// What an open connection waits for.
+enum Due {
+    /// The peer has said nothing yet; the protocol may want to speak first.
+    Greeting,
+    /// The peer may be heard again.
+    Release,
+    /// The peer has been silent for half of the time that it may be.
+    Ping,
+    /// It has lasted too long.
+    End(CloseReason),
 }
 
 /// What one poll may still do, so that one busy connection does not starve the others.
@@ -125,6 +154,14 @@ where
             session: Session::open(hub),
             opened_at: now,
             heard_at: now,
+            pinged: false,
+            introduced: false,
+            greeted: false,
+            pace: config.rate_limit.map(|limit| Pace::new(limit, now)),
+            held_until: None,
+            held_since: None,
+            progressed: false,
+            stalled_since: None,
             runtime: Arc::clone(runtime),
             stream,
             protocol,
@@ -230,16 +267,23 @@ where
         scratch: &mut Scratch,
     ) -> Poll<Result<Closing, ConnectionError>> {
         let mut budget = Budget::new();
-        if let Some(reason) = self.read(cx, scratch, &mut budget)? {
-            return Poll::Ready(Ok(reason.into()));
-        }
-        let deaf = self.is_deaf();
-        let output = self.write(cx, scratch, &mut budget)?;
-        if let Some((deadline, reason)) = self.patience()
-            && self.poll_deadline(cx, deadline).is_ready()
-        {
-            return Poll::Ready(Ok(reason.into()));
-        }
+        let (deaf, output) = loop {
+            if let Some(reason) = self.read(cx, scratch, &mut budget)? {
+                return Poll::Ready(Ok(reason.into()));
+            }
+            let deaf = self.is_deaf();
+            let output = self.write(cx, scratch, &mut budget)?;
+            self.watch_for_stalling(&output);
+            let Some((deadline, due)) = self.next_due() else {
+                break (deaf, output);
+            };
+            if self.poll_deadline(cx, deadline).is_pending() {
+                break (deaf, output);
+            }
+            if let Some(reason) = self.handle_due(due) {
+                return Poll::Ready(Ok(reason.into()));
+            }
+        };
         let wants_events = output != Output::Blocked;
         let more = match self.session.outbox().fall_asleep(cx.waker(), wants_events) {
             Rest::Closing(closing) => return Poll::Ready(Ok(closing)),
@@ -276,7 +320,7 @@ where
             if self.ended {
                 return Ok(Some(CloseReason::PeerClosed));
             }
-            if !budget.listens() || self.is_deaf() {
+            if !budget.listens() || self.is_deaf() || self.held_until.is_some() {
                 return Ok(None);
             }
             let closing = if self.unread.is_empty() {
@@ -286,9 +330,13 @@ where
                         continue;
                     }
                     Poll::Ready(Err(error)) => return Err(error),
-                    Poll::Pending => return Ok(None),
+                    Poll::Pending => {
+                        self.held_since = None;
+                        return Ok(None);
+                    }
                 };
                 self.heard_at = self.runtime.now();
+                self.pinged = false;
                 budget.bytes = budget.bytes.saturating_sub(read);
                 if read == 0 {
                     self.handle_end()
@@ -308,9 +356,25 @@ where
     /// Handles the frames in `input`, and keeps what the budget does not reach.
     fn handle_input(&mut self, mut input: &[u8], budget: &mut Budget) -> Option<CloseReason> {
         self.session.outbox().wake_up();
+        if !self.introduced
+            && let Some(&byte) = input.first()
+        {
+            self.introduced = true;
+            let flow = self.protocol.handle_first_byte(byte, &mut self.session);
+            self.lines.set_limit(self.protocol.max_frame());
+            if let Some(reason) = self.follow(flow) {
+                return Some(reason);
+            }
+        }
         while budget.frames > 0 && !self.is_deaf() && !self.waiting {
+            if !input.is_empty() && self.is_too_fast() {
+                break;
+            }
             let frame = self.lines.next(&mut input)?;
             budget.frames -= 1;
+            if let Some(pace) = &mut self.pace {
+                pace.count(self.heard_at);
+            }
             let flow = self.protocol.handle_frame(frame, &mut self.session);
             if let Some(reason) = self.follow(flow) {
                 return Some(reason);
@@ -327,6 +391,19 @@ where
         let frame = self.lines.finish()?;
         let flow = self.protocol.handle_frame(frame, &mut self.session);
         self.follow(flow)
+    }
+
+    /// Whether the peer has to wait before it is heard again, because it has said too much.
+    fn is_too_fast(&mut self) -> bool {
+        let Some(pace) = &self.pace else {
+            return false;
+        };
+        let Err(until) = pace.check(self.heard_at) else {
+            return false;
+        };
+        self.held_until = Some(until);
+        self.held_since.get_or_insert(self.heard_at);
+        true
     }
 
     /// Whether the peer has to take answers before it is heard again.
@@ -382,6 +459,7 @@ where
             match poll_write(Pin::new(&mut self.stream), cx, &output[sent..])? {
                 Poll::Ready(written) => {
                     self.unflushed = true;
+                    self.progressed = true;
                     sent += written;
                 }
                 Poll::Pending => {
@@ -400,6 +478,7 @@ where
             match poll_write(Pin::new(&mut self.stream), cx, &self.unsent[self.sent..])? {
                 Poll::Ready(written) => {
                     self.unflushed = true;
+                    self.progressed = true;
                     self.sent += written;
                 }
                 Poll::Pending => return Ok(Poll::Pending),
@@ -423,21 +502,86 @@ where
         Ok(Output::Empty)
     }
 
-    /// The next deadline of an open connection, and what it means to reach it.
-    fn patience(&self) -> Option<(Instant, CloseReason)> {
-        Some(match self.session.nick() {
-            Some(_) => {
-                let limit = self.config.idle_timeout?;
-                (after(self.heard_at, limit), CloseReason::Idle(limit))
+    fn watch_for_stalling(&mut self, output: &Output) {
+        let progressed = std::mem::take(&mut self.progressed);
+        if *output != Output::Blocked {
+            self.stalled_since = None;
+        } else if progressed || self.stalled_since.is_none() {
+            self.stalled_since = Some(self.runtime.now());
+        }
+    }
+
+    /// What is due next while the connection is open, and when.
+    fn next_due(&self) -> Option<(Instant, Due)> {
+        let mut next: Option<(Instant, Due)> = None;
+        let mut consider = |since, patience, due| {
+            let at = after(since, patience);
+            if next.as_ref().is_none_or(|(earliest, _)| at < *earliest) {
+                next = Some((at, due));
             }
-            None => {
-                let limit = self.config.registration_timeout?;
-                (
-                    after(self.opened_at, limit),
-                    CloseReason::Unregistered(limit),
-                )
+        };
+        let config = &self.config;
+        if self.session.nick().is_some() {
+            if let Some(patience) = config.idle_timeout {
+                consider(
+                    self.heard_at,
+                    patience,
+                    Due::End(CloseReason::Idle(patience)),
+                );
+                if !self.pinged {
+                    consider(self.heard_at, patience / 2, Due::Ping);
+                }
             }
-        })
+        } else if let Some(patience) = config.registration_timeout {
+            let reason = CloseReason::Unregistered(patience);
+            consider(self.opened_at, patience, Due::End(reason));
+        }
+        if !self.introduced
+            && !self.greeted
+            && let Some(patience) = self.protocol.greeting_delay()
+        {
+            consider(self.opened_at, patience, Due::Greeting);
+        }
+        if let Some(until) = self.held_until {
+            consider(until, Duration::ZERO, Due::Release);
+        }
+        if let Some(since) = self.held_since
+            && let Some(patience) = config.flood_timeout
+        {
+            consider(since, patience, Due::End(CloseReason::Flooding));
+        }
+        if let Some(since) = self.stalled_since
+            && let Some(patience) = config.write_timeout
+        {
+            consider(since, patience, Due::End(CloseReason::Stalled(patience)));
+        }
+        next
+    }
+
+    fn handle_due(&mut self, due: Due) -> Option<CloseReason> {
+        match due {
+            Due::Greeting => {
+                self.greeted = true;
+                self.session.outbox().wake_up();
+                let flow = self.protocol.handle_silence(&mut self.session);
+                self.follow(flow)
+            }
+            Due::Release => {
+                self.held_until = None;
+                self.heard_at = self.runtime.now();
+                None
+            }
+            Due::Ping => {
+                self.pinged = true;
+                let mut ping = Vec::new();
+                self.protocol.ping(&mut ping);
+                if !ping.is_empty() {
+                    self.session.reply(ping);
+                }
+                None
+            }
+            Due::End(reason) => Some(reason),
+        }
     }
 
     /// Lets the session go, and the queue end with the last words.

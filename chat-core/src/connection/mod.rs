@@ -3,6 +3,7 @@
 mod alarm;
 mod config;
 mod driver;
+mod rate;
 mod scratch;
 
 #[cfg(test)]
@@ -14,6 +15,8 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 pub use config::ConnectionConfig;
 pub use driver::{Connection, ConnectionError};
+pub(crate) use rate::Pace;
+pub use rate::{RateLimit, RateLimitError};
 
 use crate::hub::Hub;
 use crate::protocol::Protocol;

@@ -7,7 +7,7 @@ use super::*;
 use crate::event::CloseReason;
 use crate::framing::Frame;
 use crate::hub::{HubConfig, OutboxLimits};
-use crate::protocol::{Delivery, Flow, TextProtocol};
+use crate::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, TextProtocol};
 use crate::session::{Session, SessionHandle};
 use crate::testing::{Flag, TestRuntime, TestStream, duplex};
 
@@ -536,4 +536,186 @@ fn a_connection_is_send_when_its_stream_is() {
     fn is_send<T: Send>() {}
     is_send::<Connection<TestStream, TextProtocol>>();
     is_send::<SessionHandle>();
+}
+
+/// Somebody who is served with a configuration of their own.
+fn connect_with<P: Protocol>(world: &World, protocol: P, config: ConnectionConfig) -> Line<P> {
+    let (peer, stream) = duplex(64 * 1024);
+    let connection = serve_connection_with(stream, protocol, &world.hub, &world.runtime, config);
+    Line {
+        connection,
+        woken: Flag::set(),
+        peer,
+    }
+}
+
+fn five_a_second(world: &World) -> Line {
+    let config = ConnectionConfig {
+        rate_limit: Some("5/1".parse().unwrap()),
+        ..ConnectionConfig::default()
+    };
+    let mut line = connect_with(world, TextProtocol::default(), config);
+    assert!(line.settle().is_none());
+    line.peer.receive();
+    line
+}
+
+#[test]
+fn a_peer_that_is_too_fast_is_heard_later_and_loses_nothing() {
+    let world = World::new();
+    let mut line = five_a_second(&world);
+    let said: String = (0..12).map(|number| format!("{number}\n")).collect();
+    let heard = line.asks(said).lines().count();
+    assert_eq!(heard, 5, "a burst at once");
+    let mut heard_by = Vec::new();
+    for _ in 0..10 {
+        world.time.advance(Duration::from_millis(200));
+        assert!(line.settle().is_none());
+        heard_by.push(line.peer.receive().lines().count());
+    }
+    assert_eq!(
+        heard_by,
+        [1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+        "the rest at an even pace"
+    );
+}
+
+#[test]
+fn a_peer_that_is_held_back_cannot_send_more_than_the_stream_takes() {
+    let world = World::new();
+    let mut line = five_a_second(&world);
+    line.peer.send("x\n".repeat(10_000));
+    assert!(line.settle().is_none());
+    line.peer.send(vec![b'x'; line.peer.free()]);
+    assert!(line.settle().is_none());
+    assert_eq!(line.peer.free(), 0, "nothing is read any more");
+}
+
+#[test]
+fn a_peer_that_never_stops_flooding_is_closed() {
+    let world = World::new();
+    let mut line = five_a_second(&world);
+    let patience = ConnectionConfig::default().flood_timeout.unwrap();
+    let mut waited = Duration::ZERO;
+    while !line.peer.is_ended() {
+        line.peer.send("x\n".repeat(line.peer.free() / 2));
+        assert!(line.settle().is_none());
+        line.peer.receive_bytes();
+        world.time.advance(Duration::from_millis(100));
+        waited += Duration::from_millis(100);
+        assert!(line.settle().is_none());
+    }
+    assert!(
+        waited >= patience && waited <= patience + Duration::from_secs(1),
+        "{waited:?}"
+    );
+}
+
+#[test]
+fn a_peer_that_pauses_in_time_may_burst_again_and_again() {
+    let world = World::new();
+    let mut line = five_a_second(&world);
+    for _ in 0..100 {
+        assert_eq!(line.asks("a\nb\nc\nd\ne\n").lines().count(), 5);
+        world.time.advance(Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_closed() {
+    let world = World::new();
+    let mut talker = world.guest("talker");
+    let mut stuck = world.connect(16);
+    assert!(stuck.settle().is_none());
+    let config = ConnectionConfig::default();
+    let patience = config.write_timeout.unwrap();
+    // It goes on sending, and so is not idle.
+    for _ in 0..10 {
+        world.time.advance(patience / 10);
+        stuck.peer.send("\n");
+        talker.asks("\n");
+        assert!(stuck.settle().is_none());
+    }
+    assert!(world.hub.rooms()[0].members == 1, "it has left");
+    world.time.advance(config.close_timeout);
+    assert!(matches!(
+        stuck.settle(),
+        Some(Err(ConnectionError::CutOff {
+            reason: CloseReason::Stalled(_)
+        }))
+    ));
+}
+
+#[test]
+fn a_silent_program_is_pinged_and_a_person_is_not() {
+    let world = World::new();
+    let half = ConnectionConfig::default().idle_timeout.unwrap() / 2;
+    let mut program = world.connect_as(JsonProtocol::default(), 1024);
+    program.asks("{\"id\":1,\"op\":\"hello\"}\n");
+    let mut person = world.guest("person");
+    for _ in 0..3 {
+        world.time.advance(half);
+        assert!(program.settle().is_none());
+        assert_eq!(program.peer.receive(), "{\"event\":\"ping\"}\n");
+        program.asks("{\"id\":2,\"op\":\"ping\"}\n");
+    }
+    person.settle();
+    assert!(!person.peer.receive().contains("ping"));
+}
+
+#[test]
+fn the_first_byte_decides_between_text_and_json() {
+    let world = World::new();
+    let mut person = world.connect_as(DetectProtocol::default(), 64 * 1024);
+    assert!(person.settle().is_none());
+    assert_eq!(person.peer.receive(), "");
+    let heard = person.asks("hello\n");
+    let welcome = "* welcome, guest-1 — you are in #general\n";
+    assert_eq!(heard, format!("{welcome}[#general] guest-1: hello\n"));
+    let mut program = world.connect_as(DetectProtocol::default(), 64 * 1024);
+    let heard = program.asks("{\"id\":1,\"op\":\"hello\"}\n");
+    assert!(
+        heard.starts_with("{\"id\":1,\"ok\":{\"nick\":\"guest-2\""),
+        "{heard}"
+    );
+    let long = format!("{{\"id\":2,\"op\":\"{}\"}}\n", "x".repeat(10_000));
+    assert!(
+        program.asks(long).contains("unknown_op"),
+        "within the limit of JSON"
+    );
+    let long = format!("{}\n", "x".repeat(10_000));
+    assert!(
+        person.asks(long).contains("at most 4096 bytes"),
+        "beyond that of text"
+    );
+}
+
+#[test]
+fn whoever_types_nothing_is_greeted_after_a_moment() {
+    let world = World::new();
+    let mut person = world.connect_as(DetectProtocol::default(), 1024);
+    assert!(person.settle().is_none());
+    world.time.advance(DetectProtocol::GREETING_DELAY - NOT_YET);
+    assert!(person.settle().is_none());
+    assert_eq!(person.peer.receive(), "");
+    world.time.advance(NOT_YET);
+    assert!(person.settle().is_none());
+    assert_eq!(
+        person.peer.receive(),
+        "* welcome, guest-1 — you are in #general\n"
+    );
+    assert_eq!(person.asks("hi\n"), "[#general] guest-1: hi\n");
+}
+
+#[test]
+fn a_program_that_was_slow_to_speak_is_still_understood() {
+    let world = World::new();
+    let mut slow = world.connect_as(DetectProtocol::default(), 1024);
+    assert!(slow.settle().is_none());
+    world.time.advance(DetectProtocol::GREETING_DELAY);
+    assert!(slow.settle().is_none());
+    slow.peer.receive();
+    let heard = slow.asks("{\"id\":1,\"op\":\"hello\",\"nick\":\"robot\"}\n");
+    assert!(heard.contains("\"nick\":\"robot\""), "{heard}");
+    assert!(world.hub.rooms().is_empty(), "the guest has left");
 }

@@ -23,6 +23,12 @@ pub enum CloseReason {
     /// The outbox overflowed, and the policy for slow consumers is to disconnect them.
     #[error("you are not keeping up; goodbye")]
     SlowConsumer,
+    /// The peer sent more than it may for too long.
+    #[error("you are sending too much; goodbye")]
+    Flooding,
+    /// The peer accepted nothing of what was sent to it for too long.
+    #[error("you took nothing for {}; goodbye", Spoken(.0))]
+    Stalled(Duration),
     /// The session was resumed over another connection.
     #[error("resumed over another connection")]
     Superseded,
@@ -38,6 +44,9 @@ pub enum CloseReason {
         /// How many connections it may have.
         limit: usize,
     },
+    /// The peer's address has made too many connections in a short time.
+    #[error("too many connections from your address in a short time; try again later")]
+    ConnectingTooFast,
     /// The peer's address has as many connections as one address may have.
     #[error("too many connections from your address (at most {limit})")]
     AddressFull {

@@ -56,6 +56,12 @@ impl Lines {
         }
     }
 
+    /// Sets another limit for the lines to come. The one that has begun must be within both.
+    pub fn set_limit(&mut self, limit: usize) {
+        debug_assert!(self.partial.len() <= limit + 1);
+        self.limit = limit;
+    }
+
     /// Takes the next frame from the front of `input`, which is moved on behind it.
     ///
     /// `None` when `input` is used up.

@@ -11,6 +11,12 @@ pub struct HubConfig {
     /// How many rooms that everyone has left are remembered, with their messages and numbers, before
     /// the one that has been empty longest is forgotten. Default: 100.
     pub empty_rooms: usize,
+    /// How many rooms there are at most, those that are empty and remembered not counted. Default: 10,000.
+    pub max_rooms: usize,
+    /// How many rooms one session is in at most. Default: 100.
+    pub max_rooms_per_session: usize,
+    /// How many members a room has at most. Default: 100,000.
+    pub max_members_per_room: usize,
     /// What waits for one session at most.
     pub outbox: OutboxLimits,
     /// How long a session that has lost its connection can be resumed, if its protocol can do that.
@@ -33,6 +39,9 @@ impl Default for HubConfig {
         Self {
             room_memory: MemoryLimits::default(),
             empty_rooms: 100,
+            max_rooms: 10_000,
+            max_rooms_per_session: 100,
+            max_members_per_room: 100_000,
             outbox: OutboxLimits::default(),
             resume_grace: Duration::from_secs(2 * 60),
             decision_timeout: Duration::from_secs(5),

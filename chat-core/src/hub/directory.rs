@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::config::HubConfig;
 use super::error::HubError;
 use super::outbox::Outbox;
 use super::room::Room;
 use crate::event::SessionId;
 use crate::name::{Nick, RoomName};
-use crate::store::MemoryLimits;
 
 /// Who and what there is: all nicks and all rooms of a hub.
 ///
@@ -93,9 +93,29 @@ impl Directory {
     }
 
     /// Finds or opens a room and keeps a seat in it; `true` if nobody else has one.
-    pub(super) fn enter(&mut self, name: &RoomName, memory: MemoryLimits) -> (Arc<Room>, bool) {
+    ///
+    /// # Errors
+    ///
+    /// When there would be too many rooms, or too many members in this one.
+    pub(super) fn enter(
+        &mut self,
+        name: &RoomName,
+        config: &HubConfig,
+    ) -> Result<(Arc<Room>, bool), HubError> {
+        let seats = self.rooms.get(name).map_or(0, |entry| entry.seats);
+        if seats == 0 && self.rooms.len() - self.emptied.len() >= config.max_rooms {
+            return Err(HubError::TooManyRooms {
+                limit: config.max_rooms,
+            });
+        }
+        if seats >= config.max_members_per_room {
+            return Err(HubError::RoomFull {
+                room: name.clone(),
+                limit: config.max_members_per_room,
+            });
+        }
         let entry = self.rooms.entry(name.clone()).or_insert_with(|| Entry {
-            room: Arc::new(Room::new(name.clone(), memory)),
+            room: Arc::new(Room::new(name.clone(), config.room_memory)),
             seats: 0,
             emptying: 0,
         });
@@ -104,7 +124,7 @@ impl Directory {
             self.emptied.remove(&entry.emptying);
         }
         entry.seats += 1;
-        (Arc::clone(&entry.room), first)
+        Ok((Arc::clone(&entry.room), first))
     }
 
     /// Gives a seat back. Of the rooms that are empty, the last `keep` to become so are remembered.

@@ -24,6 +24,26 @@ pub enum HubError {
     /// The session is not in that room.
     #[error("you are not in {0}")]
     NotIn(RoomName),
+    /// There are as many rooms as there may be.
+    #[error("there are {limit} rooms already, and no more are opened")]
+    TooManyRooms {
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The session is in as many rooms as it may be.
+    #[error("you are in {limit} rooms already; leave one first")]
+    TooManyRoomsForYou {
+        /// How many it may be in.
+        limit: usize,
+    },
+    /// The room has as many members as it may have.
+    #[error("{room} is full (at most {limit})")]
+    RoomFull {
+        /// The room.
+        room: RoomName,
+        /// How many members it may have.
+        limit: usize,
+    },
     /// Somebody by that nick has lost the connection and may come back; a private message was not
     /// accepted.
     #[error("{0} is away; your message was not delivered")]

@@ -222,12 +222,12 @@ impl Hub {
     }
 
     /// Keeps a seat in a room, to be [taken](Reservation::sit).
-    pub(crate) fn reserve(&self, name: &RoomName) -> Reservation {
-        let (room, first) = self.directory().enter(name, self.shared.config.room_memory);
-        Reservation {
+    pub(crate) fn reserve(&self, name: &RoomName) -> Result<Reservation, HubError> {
+        let (room, first) = self.directory().enter(name, &self.shared.config)?;
+        Ok(Reservation {
             room,
             role: if first { Role::Operator } else { Role::Member },
-        }
+        })
     }
 
     /// Counts a seat in `room` as free again, after it was left.

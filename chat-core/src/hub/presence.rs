@@ -80,7 +80,11 @@ impl Presence {
             return Err(HubError::AlreadyIn(seat.room.name.clone()));
         }
         let old = instead_of.map(|old| self.position(old)).transpose()?;
-        let reservation = self.hub.reserve(room);
+        let limit = self.hub.config().max_rooms_per_session;
+        if old.is_none() && self.seats.len() >= limit {
+            return Err(HubError::TooManyRoomsForYou { limit });
+        }
+        let reservation = self.hub.reserve(room)?;
         let mut wakes = Wakes::default();
         let left = old.and_then(|old| self.stand_up(old, &mut wakes));
         let (seat, joined) = reservation.sit(who, &self.outbox, &mut wakes);

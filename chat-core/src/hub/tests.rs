@@ -358,6 +358,41 @@ fn an_empty_room_keeps_its_messages_and_numbers_until_too_many_are_empty() {
 }
 
 #[test]
+fn rooms_and_seats_are_limited() {
+    let mut config = HubConfig::default();
+    (
+        config.max_rooms,
+        config.max_rooms_per_session,
+        config.max_members_per_room,
+    ) = (3, 2, 2);
+    let hub = hub_with(config);
+    let mut alice = join(&hub, "alice", &["a", "b"]);
+    let refused = alice.join(&room("c"));
+    assert_eq!(refused, Err(HubError::TooManyRoomsForYou { limit: 2 }));
+    alice.switch(&room("b"), &room("c")).unwrap();
+    let mut bob = join(&hub, "bob", &["a", "b"]);
+    bob.leave(&room("a")).unwrap();
+    assert_eq!(
+        bob.join(&room("d")),
+        Err(HubError::TooManyRooms { limit: 3 })
+    );
+    bob.join(&room("a")).unwrap();
+    let mut eve = join(&hub, "eve", &["b"]);
+    let full = HubError::RoomFull {
+        room: room("a"),
+        limit: 2,
+    };
+    assert_eq!(eve.switch(&room("b"), &room("a")), Err(full));
+    assert_eq!(
+        eve.rooms().collect::<Vec<_>>(),
+        [&room("b")],
+        "nothing is left for a full room"
+    );
+    drop(alice);
+    eve.switch(&room("b"), &room("d")).unwrap();
+}
+
+#[test]
 fn a_topic_is_announced_and_kept() {
     let hub = hub();
     let alice = join(&hub, "alice", &["rust"]);

@@ -1,10 +1,14 @@
 //! Wire protocols: what a peer's frames mean, and what events look like to it.
 
+mod detect;
 mod json;
 mod text;
 
+pub use detect::DetectProtocol;
 pub use json::JsonProtocol;
 pub use text::{Command, CommandError, TextProtocol};
+
+use std::time::Duration;
 
 use crate::event::{CloseReason, Missed, SharedEvent};
 use crate::framing::Frame;
@@ -80,6 +84,25 @@ pub trait Protocol {
     /// The peer has connected.
     fn open(&mut self, session: &mut Session) -> Flow;
 
+    /// How long a peer may be silent at first before [`handle_silence`](Protocol::handle_silence) is called;
+    /// `None` for ever.
+    fn greeting_delay(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The peer has said nothing for the [greeting delay](Protocol::greeting_delay).
+    fn handle_silence(&mut self, session: &mut Session) -> Flow {
+        let _ = session;
+        Flow::Continue
+    }
+
+    /// The first byte that the peer has sent, before any frame. The [limit](Protocol::max_frame) of frames
+    /// may be another one afterwards.
+    fn handle_first_byte(&mut self, byte: u8, session: &mut Session) -> Flow {
+        let _ = (byte, session);
+        Flow::Continue
+    }
+
     /// The peer has sent a frame.
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow;
 
@@ -92,6 +115,12 @@ pub trait Protocol {
 
     /// Writes down what the session gets to hear.
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>);
+
+    /// Writes down something that the peer answers when it is still there, if the protocol has such a
+    /// thing.
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
 
     /// Writes down the last words to the peer, if any. It may not have been
     /// [opened](Protocol::open), when the connection was refused.

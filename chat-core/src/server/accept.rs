@@ -73,7 +73,7 @@ where
     }
 
     fn receive(&self, stream: L::Stream, peer: &Address) {
-        match self.shared.admission.admit(peer) {
+        match self.shared.admission.admit(peer, self.shared.runtime.now()) {
             Ok(permit) => self.serve(stream, peer, permit),
             Err(reason) => {
                 tracing::debug!(%peer, %reason, "refused");

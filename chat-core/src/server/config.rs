@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::connection::ConnectionConfig;
+use crate::connection::{ConnectionConfig, RateLimit};
 
 /// The limits of a [`Server`](super::Server).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,9 @@ pub struct ServerConfig {
     /// Connections without one (Unix sockets) are only counted in all. `None` for no limit, which is
     /// the default, because many people may sit behind one address.
     pub max_per_address: Option<usize>,
+    /// How fast connections may come from one IP address (with IPv6: one network of 64 bits); those that
+    /// come faster are told so and closed. `None` for no limit, which is the default.
+    pub connect_rate: Option<RateLimit>,
     /// How patient it is with each connection.
     pub connection: ConnectionConfig,
     /// How long it waits at first after an error of the listener that will not go away by itself, such
@@ -26,6 +29,7 @@ impl Default for ServerConfig {
         Self {
             max_connections: 10_000,
             max_per_address: None,
+            connect_rate: None,
             connection: ConnectionConfig::default(),
             accept_backoff: Duration::from_millis(10),
         }

@@ -66,6 +66,10 @@ impl RequestError {
                 HubError::NotRegistered => "hello_first",
                 HubError::AlreadyIn(_) => "already_in",
                 HubError::NotIn(_) => "not_in",
+                HubError::TooManyRooms { .. } | HubError::TooManyRoomsForYou { .. } => {
+                    "too_many_rooms"
+                }
+                HubError::RoomFull { .. } => "room_full",
                 HubError::Away(_) => "away",
                 HubError::RecipientFull(_) => "recipient_full",
                 HubError::Denied(_) => "denied",

@@ -237,6 +237,10 @@ impl Protocol for JsonProtocol {
         }
     }
 
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        response::ping(out);
+    }
+
     fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
         response::closing(reason, out);
     }

@@ -147,6 +147,7 @@ enum Frame<'a> {
         code: &'a str,
         text: String,
     },
+    Ping {},
 }
 
 impl Welcome {
@@ -297,14 +298,21 @@ pub(super) fn closing(reason: &CloseReason, out: &mut Vec<u8>) {
         CloseReason::Idle(_) => "idle",
         CloseReason::Unregistered(_) => "unregistered",
         CloseReason::SlowConsumer => "slow_consumer",
+        CloseReason::Flooding => "flooding",
+        CloseReason::Stalled(_) => "stalled",
         CloseReason::Superseded => "superseded",
         CloseReason::Denied(_) => "denied",
         CloseReason::Shutdown => "shutdown",
         CloseReason::ServerFull { .. } => "server_full",
         CloseReason::AddressFull { .. } => "address_full",
+        CloseReason::ConnectingTooFast => "connecting_too_fast",
     };
     let text = reason.to_string();
     write(out, &Frame::Closing { code, text });
+}
+
+pub(super) fn ping(out: &mut Vec<u8>) {
+    write(out, &Frame::Ping {});
 }
 
 fn said(message: &Message) -> Frame<'_> {
