@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use chat_core::connection::ConnectionConfig;
+use chat_core::connection::{ConnectionConfig, RateLimit, RateLimitError};
 use chat_core::hub::{HubConfig, OutboxLimits};
 use chat_core::server::ServerConfig;
 use clap::error::ErrorKind;
@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use tracing_subscriber::filter::Targets;
 
 /// A chat server. Connect to it with `nc`, telnet or anything else that sends lines, and type
-/// /help.
+/// /help; programs speak JSON on the same port.
 ///
 /// Prints "listening on ADDRESS" for every socket once all of them are ready. Ctrl-C or SIGTERM
 /// lets everyone finish reading before it exits; a second one exits at once.
@@ -51,6 +51,16 @@ pub struct Options {
     /// Refuse more connections than this from one IP address [default: no limit]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub max_per_address: Option<usize>,
+
+    /// Hear at most N lines in SECS seconds from one connection: a burst at once, then at an even pace
+    ///
+    /// Whoever sends faster is read later, and closed only after a minute of it.
+    #[arg(long, value_name = "N/SECS|off", value_parser = rate, default_value = "off")]
+    pub rate: Rate,
+
+    /// Refuse more than N new connections in SECS seconds from one IP address
+    #[arg(long, value_name = "N/SECS|off", value_parser = rate, default_value = "off")]
+    pub connect_rate: Rate,
 
     /// Keep so many messages, and 1 MiB, for someone who reads too slowly
     ///
@@ -123,6 +133,8 @@ impl Options {
         let mut config = ServerConfig::default();
         config.max_connections = self.max_connections;
         config.max_per_address = self.max_per_address;
+        config.connect_rate = self.connect_rate.0;
+        config.connection.rate_limit = self.rate.0;
         config.connection.idle_timeout =
             (self.idle_timeout > 0).then(|| Duration::from_secs(self.idle_timeout));
         config
@@ -131,6 +143,17 @@ impl Options {
     /// How long a graceful shutdown may take.
     pub fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout)
+    }
+}
+
+/// A rate limit, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate(pub Option<RateLimit>);
+
+fn rate(value: &str) -> Result<Rate, RateLimitError> {
+    match value {
+        "off" => Ok(Rate(None)),
+        limit => limit.parse().map(|limit| Rate(Some(limit))),
     }
 }
 
@@ -177,6 +200,14 @@ mod tests {
     fn an_idle_timeout_of_zero_is_never() {
         let server = options(&["--idle-timeout", "0"]).server();
         assert_eq!(server.connection.idle_timeout, None);
+    }
+
+    #[test]
+    fn rates_are_a_number_and_seconds() {
+        let server = options(&["--rate", "20/2", "--connect-rate", "5/60"]).server();
+        assert_eq!(server.connection.rate_limit, Some("20/2".parse().unwrap()));
+        assert_eq!(server.connect_rate, Some("5/60".parse().unwrap()));
+        assert!(Options::try_parse_from(["server", "--rate", "0/1"]).is_err());
     }
 
     #[cfg(unix)]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use chat_core::hub::Hub;
-use chat_core::protocol::TextProtocol;
+use chat_core::protocol::DetectProtocol;
 use chat_core::runtime::Runtime;
 use chat_core::server::Server;
 use chat_examples::cli::Options;
@@ -47,11 +47,11 @@ async fn serve(
     let hub = Hub::new(runtime.clone(), options.hub());
     let server = Server::new(hub, runtime, options.server());
     for listener in listeners.tcp {
-        announce(&server.listen(listener, TextProtocol::default)?);
+        announce(&server.listen(listener, DetectProtocol::default)?);
     }
     #[cfg(unix)]
     for listener in listeners.unix {
-        announce(&server.listen(listener, TextProtocol::default)?);
+        announce(&server.listen(listener, DetectProtocol::default)?);
     }
 
     stop.given().await;
