@@ -30,6 +30,7 @@
 #[cfg(feature = "bundled")]
 pub mod bundled;
 mod case;
+pub mod chat;
 mod harness;
 mod outcome;
 pub mod runtime;

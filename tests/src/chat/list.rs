@@ -1,0 +1,216 @@
+use super::transport::Tcp;
+#[cfg(unix)]
+use super::transport::Unix;
+use super::{general, history, input, lines, nicks, private, rooms};
+use crate::{Case, Harness, Outcome};
+
+/// All cases of the chat suite.
+pub fn cases<H: Harness>() -> Vec<Case<H>> {
+    crate::__chat_cases! { [crate::__chat_case_list] [H] }
+}
+
+/// Tries a case of this suite, for three times as long as [`Harness::PATIENCE`]: people wait for each other
+/// many times in a case, and some of the cases move megabytes.
+pub fn run<H: Harness>(case: &Case<H>) -> Outcome {
+    case.run_on(H::new, 3 * H::PATIENCE)
+}
+
+/// Runs the case called `name` and panics when it fails.
+///
+/// # Panics
+///
+/// When the case fails, or when there is none of that name.
+pub fn check<H: Harness>(name: &str) {
+    let cases = cases::<H>();
+    let case = cases.iter().find(|case| case.name() == name);
+    match run(case.expect("a case of that name")) {
+        Outcome::Passed => {}
+        Outcome::Failed(why) => panic!("{name}: {why}"),
+        Outcome::NotApplicable(why) => println!("{name}: not applicable: {why}"),
+    }
+}
+
+/// A `#[test]` for every case of the chat suite, on the given [`Harness`](crate::Harness).
+///
+/// For several harnesses in one file put each into a module of its own.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "bundled")]
+/// mod smol {
+///     chat_conformance::chat_suite!(chat_conformance::bundled::SmolGlobal);
+/// }
+/// ```
+#[macro_export]
+macro_rules! chat_suite {
+    ($harness:ty) => {
+        $crate::__chat_cases! { [$crate::__chat_tests] [$harness] }
+    };
+}
+
+/// Hands the one list of cases to another macro: by subject, those that run on each kind of socket, and
+/// those that run once.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __chat_cases {
+    ([$($then:tt)*] [$($harness:tt)*]) => {
+        $($then)*! {
+            [$($harness)*]
+
+            general {
+                each {
+                    newcomers_are_welcomed_to_the_general_room,
+                    a_message_reaches_everyone_in_the_room_and_its_sender,
+                    messages_of_one_connection_keep_their_order,
+                    all_members_hear_a_room_in_the_same_order,
+                    an_action_is_shown_as_one,
+                    two_slashes_say_one,
+                    help_names_every_command,
+                    names_of_commands_are_read_without_regard_to_case,
+                }
+                once {}
+            }
+            rooms {
+                each {
+                    joining_a_room_is_announced_in_both_rooms,
+                    the_hash_of_a_room_is_optional,
+                    room_names_are_compared_without_regard_to_case,
+                    rooms_hear_nothing_of_each_other,
+                    the_room_one_is_in_cannot_be_joined,
+                    rooms_are_listed_with_their_members,
+                    who_lists_the_members_of_the_room,
+                    a_room_has_1_to_64_visible_characters,
+                }
+                once {}
+            }
+            nicks {
+                each {
+                    a_new_nick_is_announced,
+                    a_nick_has_1_to_32_of_the_characters_allowed,
+                    a_nick_that_is_taken_is_refused_whatever_its_case,
+                    one_may_spell_ones_own_nick_differently,
+                    a_nick_is_free_again_when_its_owner_has_left,
+                    guests_get_nicks_that_nobody_has,
+                }
+                once {}
+            }
+            private {
+                each {
+                    a_private_message_reaches_its_recipient_only,
+                    a_private_message_finds_its_recipient_in_any_room_and_case,
+                    one_may_write_to_oneself,
+                    a_private_message_to_nobody_is_refused,
+                    private_messages_are_not_remembered,
+                }
+                once {}
+            }
+            history {
+                each {
+                    history_shows_the_last_messages_of_the_room,
+                    history_of_a_room_where_nothing_was_said_is_a_notice,
+                    a_room_remembers_a_hundred_messages,
+                    a_room_remembers_as_much_as_it_is_configured_to,
+                    a_room_keeps_its_history_while_it_is_empty,
+                    history_of_anything_but_a_number_is_refused,
+                }
+                once {}
+            }
+            input {
+                each {
+                    what_is_no_command_is_refused,
+                    a_command_without_its_arguments_is_refused,
+                    text_that_is_not_utf8_is_refused,
+                    control_characters_are_refused,
+                    an_empty_line_is_ignored,
+                    a_refusal_ends_nothing,
+                }
+                once {}
+            }
+            lines {
+                each {
+                    lines_end_in_lf_or_crlf,
+                    several_lines_may_come_at_once,
+                    a_conversation_may_come_byte_by_byte,
+                    a_line_may_have_4096_bytes,
+                    a_line_that_is_too_long_is_refused_once_and_skipped,
+                    a_line_that_is_too_long_may_come_in_pieces,
+                    the_last_line_needs_no_newline,
+                }
+                once {}
+            }
+        }
+    };
+}
+
+/// The list as values.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __chat_case_list {
+    ([$harness:ty] $($subject:ident {
+        each { $($each:ident,)* }
+        once { $($(#[$attribute:meta])* $once:ident,)* }
+    })*) => {
+        vec![$(
+            $(
+                Case::<$harness>::new(
+                    concat!(stringify!($each), "_over_tcp"),
+                    |harness| Outcome::from($subject::$each::<$harness, Tcp>(harness)),
+                ),
+                #[cfg(unix)]
+                Case::<$harness>::new(
+                    concat!(stringify!($each), "_over_unix"),
+                    |harness| Outcome::from($subject::$each::<$harness, Unix>(harness)),
+                ),
+            )*
+            $(
+                $(#[$attribute])*
+                Case::<$harness>::new(
+                    stringify!($once),
+                    |harness| Outcome::from($subject::$once::<$harness>(harness)),
+                ),
+            )*
+        )*]
+    };
+}
+
+/// The list as tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __chat_tests {
+    ([$harness:ty] $($subject:ident {
+        each { $($each:ident,)* }
+        once { $($(#[$attribute:meta])* $once:ident,)* }
+    })*) => {
+        type ChatHarness = $harness;
+
+        mod over_tcp {
+            $($(
+                #[test]
+                fn $each() {
+                    let name = concat!(stringify!($each), "_over_tcp");
+                    $crate::chat::check::<super::ChatHarness>(name);
+                }
+            )*)*
+        }
+
+        #[cfg(unix)]
+        mod over_unix {
+            $($(
+                #[test]
+                fn $each() {
+                    let name = concat!(stringify!($each), "_over_unix");
+                    $crate::chat::check::<super::ChatHarness>(name);
+                }
+            )*)*
+        }
+
+        $($(
+            $(#[$attribute])*
+            #[test]
+            fn $once() {
+                $crate::chat::check::<ChatHarness>(stringify!($once));
+            }
+        )*)*
+    };
+}
