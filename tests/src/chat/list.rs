@@ -1,7 +1,9 @@
 use super::transport::Tcp;
 #[cfg(unix)]
 use super::transport::Unix;
-use super::{general, history, input, lines, nicks, private, rooms};
+use super::{
+    general, history, input, leaving, limits, lines, nicks, patience, private, rooms, shutdown,
+};
 use crate::{Case, Harness, Outcome};
 
 /// All cases of the chat suite.
@@ -136,6 +138,50 @@ macro_rules! __chat_cases {
                     a_line_that_is_too_long_is_refused_once_and_skipped,
                     a_line_that_is_too_long_may_come_in_pieces,
                     the_last_line_needs_no_newline,
+                }
+                once {}
+            }
+            leaving {
+                each {
+                    quitting_is_announced_with_its_reason,
+                    whoever_hangs_up_is_seen_to_leave,
+                    whoever_closes_one_half_still_gets_the_answers,
+                    a_connection_that_is_dropped_has_left,
+                }
+                once {
+                    a_connection_reset_in_mid_line_leaves_no_trace_of_the_line,
+                }
+            }
+            patience {
+                each {
+                    whoever_is_silent_for_too_long_is_sent_away,
+                    whoever_says_something_now_and_then_may_stay,
+                    whoever_does_not_introduce_themselves_is_sent_away,
+                    talking_is_no_introduction,
+                    whoever_does_not_take_the_last_words_is_cut_off,
+                }
+                once {}
+            }
+            limits {
+                each {
+                    a_full_server_refuses_with_a_reason,
+                    those_refused_are_not_read_from_for_long,
+                    errors_of_the_listener_are_waited_out,
+                }
+                once {
+                    an_address_has_only_so_many_connections,
+                    #[cfg(unix)]
+                    unix_sockets_are_not_counted_per_address,
+                }
+            }
+            shutdown {
+                each {
+                    shutting_down_is_announced,
+                    shutting_down_is_not_told_as_everybody_leaving,
+                    shutting_down_loses_nothing_that_was_accepted,
+                    shutting_down_loses_nothing_for_those_who_read_slowly_and_go_on_talking,
+                    shutting_down_does_not_wait_for_the_stuck,
+                    a_server_that_is_dropped_closes_its_connections,
                 }
                 once {}
             }

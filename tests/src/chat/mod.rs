@@ -10,12 +10,16 @@
 mod general;
 mod history;
 mod input;
+mod leaving;
+mod limits;
 mod lines;
 mod list;
 mod nicks;
+mod patience;
 mod person;
 mod private;
 mod rooms;
+mod shutdown;
 mod transport;
 mod venue;
 
