@@ -2,7 +2,8 @@ use super::transport::Tcp;
 #[cfg(unix)]
 use super::transport::Unix;
 use super::{
-    general, history, input, leaving, limits, lines, nicks, patience, private, rooms, shutdown,
+    crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience, private,
+    rooms, shutdown, slow,
 };
 use crate::{Case, Harness, Outcome};
 
@@ -152,6 +153,25 @@ macro_rules! __chat_cases {
                     a_connection_reset_in_mid_line_leaves_no_trace_of_the_line,
                 }
             }
+            slow {
+                each {
+                    a_slow_member_is_told_exactly_what_it_missed,
+                    a_slow_member_may_fall_behind_again_and_again,
+                    a_slow_member_may_be_disconnected_instead,
+                    a_message_larger_than_an_outbox_is_told_of,
+                    what_was_missed_is_told_for_each_room,
+                    what_was_said_while_one_was_away_is_not_missed,
+                }
+                once {}
+            }
+            greedy {
+                each {
+                    whoever_asks_and_never_reads_is_heard_no_further,
+                    whoever_asks_for_much_and_reads_late_gets_every_answer,
+                    an_outbox_of_one_message_still_carries_every_answer,
+                }
+                once {}
+            }
             patience {
                 each {
                     whoever_is_silent_for_too_long_is_sent_away,
@@ -173,6 +193,12 @@ macro_rules! __chat_cases {
                     #[cfg(unix)]
                     unix_sockets_are_not_counted_per_address,
                 }
+            }
+            crowd {
+                each {
+                    five_hundred_people_in_fifty_rooms_hear_everything_once,
+                }
+                once {}
             }
             shutdown {
                 each {

@@ -7,7 +7,10 @@
 //! That nothing was heard is never found out by waiting: whoever should have heard nothing asks the server
 //! a question, and the answer is the next thing to come.
 
+mod crowd;
+mod descriptors;
 mod general;
+mod greedy;
 mod history;
 mod input;
 mod leaving;
@@ -17,9 +20,11 @@ mod list;
 mod nicks;
 mod patience;
 mod person;
+mod plain;
 mod private;
 mod rooms;
 mod shutdown;
+mod slow;
 mod transport;
 mod venue;
 
