@@ -3,7 +3,7 @@ use super::transport::Tcp;
 use super::transport::Unix;
 use super::{
     crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience, private,
-    rooms, shutdown, slow,
+    rooms, sessions, shutdown, slow,
 };
 use crate::{Case, Harness, Outcome};
 
@@ -199,6 +199,22 @@ macro_rules! __chat_cases {
                     five_hundred_people_in_fifty_rooms_hear_everything_once,
                 }
                 once {}
+            }
+            sessions {
+                each {
+                    a_session_can_be_closed_from_elsewhere,
+                }
+                once {
+                    a_session_may_be_in_several_rooms,
+                    a_quit_is_heard_once_however_many_rooms_are_shared,
+                    a_new_nick_is_heard_once_however_many_rooms_are_shared,
+                    rooms_number_their_messages_apart_and_without_holes,
+                    numbers_go_on_when_a_room_was_empty,
+                    a_topic_is_told_to_all_and_kept,
+                    whoever_opens_a_room_is_its_operator,
+                    a_session_needs_a_nick_and_a_room_to_talk,
+                    protocols_share_one_hub,
+                }
             }
             shutdown {
                 each {

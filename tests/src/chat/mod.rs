@@ -23,6 +23,7 @@ mod person;
 mod plain;
 mod private;
 mod rooms;
+mod sessions;
 mod shutdown;
 mod slow;
 mod transport;
