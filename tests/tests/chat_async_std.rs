@@ -1,0 +1,3 @@
+//! The chat suite on async-std.
+
+chat_conformance::chat_suite!(chat_conformance::bundled::AsyncStd);
