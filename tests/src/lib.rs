@@ -1,11 +1,16 @@
 //! What a runtime must do for the chat library, as tests to run on any runtime.
 //!
-//! A runtime comes in as a [`Harness`]. The promises it has to keep are [`Case`]s, and
-//! [`runtime`] lists those of the runtime contract. Two ways to run them:
+//! A runtime comes in as a [`Harness`]. The promises it has to keep are [`Case`]s: [`runtime`] lists
+//! those of the runtime contract, [`chat`] what has to come out when a chat server runs on it. Two
+//! ways to run them:
 //!
-//! - [`runtime_suite!`] makes a `#[test]` of each;
-//! - [`runtime::cases`] lists them for a program, which gets an [`Outcome`] from each and decides
-//!   itself what to make of it; [`run_all`] runs them side by side.
+//! - [`runtime_suite!`] and [`chat_suite!`] make a `#[test]` of each;
+//! - [`runtime::cases`] and [`chat::cases`] list them for a program, which gets an [`Outcome`] from
+//!   each and decides itself what to make of it; [`run_all`] runs them side by side.
+//!
+//! `cargo run --bin compare-runtimes` is such a program: it prints what every runtime of this
+//! repository keeps. The harnesses of those are behind the feature `bundled`, which is on by
+//! default; a suite for another runtime can leave it out.
 //!
 //! Every case runs on a thread of its own, with a runtime of its own, under a watchdog that looks
 //! at the clock of the operating system: a runtime whose timer never fires fails the cases that
