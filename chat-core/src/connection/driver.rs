@@ -76,7 +76,8 @@ enum Phase {
     Draining(Ending),
     /// Telling the peer that nothing more comes.
     Closing(Ending),
-    /// Throwing away what the peer still sends, until it closes too or has been silent since.
+    /// Throwing away what the peer still sends, until it closes too or has been silent for a while, here
+    /// counted from this instant on.
     Lingering(Ending, Instant),
     Done,
 }
@@ -202,6 +203,8 @@ where
                 Phase::Draining(ending) => {
                     let ending = ending.clone();
                     if self.poll_drained(cx, scratch)?.is_pending() {
+                        // A peer that cannot write, because nobody reads, may not read either.
+                        let _ = self.poll_hung_up(cx, scratch);
                         return self.poll_cut_off(cx, ending);
                     }
                     self.phase = Phase::Closing(ending);
@@ -217,13 +220,12 @@ where
                         Poll::Pending => return self.poll_cut_off(cx, ending),
                     }
                 }
-                Phase::Lingering(ending, heard_at) => {
-                    let (ending, mut heard_at) = (ending.clone(), *heard_at);
-                    if self.poll_hung_up(cx, scratch, &mut heard_at).is_pending() {
-                        let patience = after(heard_at, self.config.linger);
+                Phase::Lingering(ending, closed_at) => {
+                    let (ending, closed_at) = (ending.clone(), *closed_at);
+                    if self.poll_hung_up(cx, scratch).is_pending() {
+                        let patience = after(self.heard_at.max(closed_at), self.config.linger);
                         let deadline = ending.deadline.min(patience);
                         if self.poll_deadline(cx, deadline).is_pending() {
-                            self.phase = Phase::Lingering(ending, heard_at);
                             return Poll::Pending;
                         }
                     }
@@ -631,15 +633,10 @@ where
     ///
     /// A socket that is dropped earlier answers what the peer still sends with a reset, which destroys
     /// what the peer has not read yet.
-    fn poll_hung_up(
-        &mut self,
-        cx: &mut Context<'_>,
-        scratch: &mut Scratch,
-        heard_at: &mut Instant,
-    ) -> Poll<()> {
+    fn poll_hung_up(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
         for _ in 0..Budget::new().frames {
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input)) {
-                Ok(read) if read > 0 => *heard_at = self.runtime.now(),
+                Ok(read) if read > 0 => self.heard_at = self.runtime.now(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return Poll::Ready(()),
             }

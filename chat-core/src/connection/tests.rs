@@ -442,6 +442,25 @@ fn closing_reaches_a_peer_that_is_stuck_and_cuts_it_off_in_time() {
 }
 
 #[test]
+fn closing_drains_also_for_a_peer_that_writes_before_it_reads() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let mut polite = world.connect(64);
+    assert!(polite.settle().is_none());
+    alice.asks("something to read\n".repeat(20));
+    polite.connection.handle().close(CloseReason::Shutdown);
+    let mut read = Vec::new();
+    while !polite.peer.is_ended() {
+        assert!(polite.settle().is_none());
+        polite.peer.send("understood\n");
+        assert!(polite.settle().is_none());
+        read.extend(polite.peer.receive_bytes());
+    }
+    let read = String::from_utf8(read).unwrap();
+    assert_eq!(read.matches("something to read").count(), 20);
+}
+
+#[test]
 fn the_one_who_orders_the_close_may_set_its_time() {
     let world = World::new();
     let mut stuck = world.connect(16);
