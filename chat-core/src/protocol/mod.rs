@@ -4,6 +4,9 @@ mod detect;
 mod json;
 mod text;
 
+#[cfg(test)]
+mod page_tests;
+
 pub use detect::DetectProtocol;
 pub use json::JsonProtocol;
 pub use text::{Command, CommandError, TextProtocol};
