@@ -17,7 +17,7 @@ use crate::runtime::Address;
 ///   keep their order, and nobody else's.
 /// - One that takes longer than [`HubConfig::decision_timeout`](crate::hub::HubConfig) is a refusal, and so
 ///   is one that panics.
-/// - What is decided [at once](Decision::now) costs nothing more than the call. The call itself must
+/// - What is decided [at once](Decision::Now) costs nothing more than the call. The call itself must
 ///   not block: it runs where connections are served.
 ///
 /// # Examples
