@@ -52,8 +52,9 @@ pub struct Connection<S, P> {
     /// moment.
     introduced: bool,
     greeted: bool,
-    /// How the peer keeps to the rate limit.
+    /// How the peer keeps to the rate limit, and how many bytes it has sent since its last frame.
     pace: Option<Pace>,
+    unframed: usize,
     /// Until when nothing more is heard from a peer that is too fast, and since when there has always been
     /// more to hear than it may say.
     held_until: Option<Instant>,
@@ -159,6 +160,7 @@ where
             introduced: false,
             greeted: false,
             pace: config.rate_limit.map(|limit| Pace::new(limit, now)),
+            unframed: 0,
             held_until: None,
             held_since: None,
             progressed: false,
@@ -193,7 +195,13 @@ where
                     }
                 }
                 Phase::Knocking => {
-                    let let_in = ready!(self.session.poll_done(cx));
+                    let Poll::Ready(let_in) = self.session.poll_done(cx) else {
+                        match self.session.outbox().fall_asleep(cx.waker(), false) {
+                            Rest::Closing(closing) => self.start_closing(closing),
+                            Rest::Asleep | Rest::Awake => return Poll::Pending,
+                        }
+                        continue;
+                    };
                     self.enter(let_in);
                 }
                 Phase::Open => {
@@ -362,6 +370,8 @@ where
             && let Some(&byte) = input.first()
         {
             self.introduced = true;
+            // Whoever was taken for a person has all the time to introduce itself as a program.
+            self.opened_at = self.heard_at;
             let flow = self.protocol.handle_first_byte(byte, &mut self.session);
             self.lines.set_limit(self.protocol.max_frame());
             if let Some(reason) = self.follow(flow) {
@@ -372,7 +382,12 @@ where
             if !input.is_empty() && self.is_too_fast() {
                 break;
             }
-            let frame = self.lines.next(&mut input)?;
+            let offered = input.len();
+            let Some(frame) = self.lines.next(&mut input) else {
+                self.count_unframed(offered);
+                return None;
+            };
+            self.unframed = 0;
             budget.frames -= 1;
             if let Some(pace) = &mut self.pace {
                 pace.count(self.heard_at);
@@ -393,6 +408,17 @@ where
         let frame = self.lines.finish()?;
         let flow = self.protocol.handle_frame(frame, &mut self.session);
         self.follow(flow)
+    }
+
+    /// Counts input without a frame towards the rate limit: as one frame for each that it could have been.
+    fn count_unframed(&mut self, bytes: usize) {
+        self.unframed += bytes;
+        if let Some(pace) = &mut self.pace {
+            while self.unframed > self.protocol.max_frame() {
+                self.unframed -= self.protocol.max_frame().max(1);
+                pace.count(self.heard_at);
+            }
+        }
     }
 
     /// Whether the peer has to wait before it is heard again, because it has said too much.
@@ -524,7 +550,10 @@ where
         };
         let config = &self.config;
         if self.session.nick().is_some() {
-            if let Some(patience) = config.idle_timeout {
+            // Whoever is held back has more to say.
+            if let Some(patience) = config.idle_timeout
+                && self.held_until.is_none()
+            {
                 consider(
                     self.heard_at,
                     patience,
@@ -592,6 +621,8 @@ where
         let within = closing.within.unwrap_or(self.config.close_timeout);
         let mut farewell = Vec::new();
         self.protocol.farewell(&closing.reason, &mut farewell);
+        // Whether the session may be resumed depends on the reason.
+        self.session.outbox().seal(closing.clone(), Box::default());
         self.session.disconnect();
         self.session.outbox().seal(closing.clone(), farewell.into());
         self.unread = Vec::new();

@@ -738,3 +738,33 @@ fn a_program_that_was_slow_to_speak_is_still_understood() {
     assert!(heard.contains("\"nick\":\"robot\""), "{heard}");
     assert!(world.hub.rooms().is_empty(), "the guest has left");
 }
+
+#[test]
+fn a_line_without_end_counts_as_the_lines_it_could_have_been() {
+    let world = World::new();
+    let mut line = five_a_second(&world);
+    line.peer.send(vec![b'x'; 64 * 1024]);
+    assert!(line.settle().is_none());
+    assert!(
+        line.peer.free() <= 48 * 1024,
+        "it is read no faster than lines are"
+    );
+}
+
+#[test]
+fn whoever_is_held_back_is_not_idle() {
+    let world = World::new();
+    let config = ConnectionConfig {
+        rate_limit: Some("1/1000".parse().unwrap()),
+        flood_timeout: None,
+        ..ConnectionConfig::default()
+    };
+    let mut line = connect_with(&world, TextProtocol::default(), config);
+    assert!(line.asks("one\ntwo\n").ends_with("one\n"));
+    world.time.advance(Duration::from_secs(999));
+    assert!(line.settle().is_none());
+    assert_eq!(line.peer.receive(), "");
+    world.time.advance(Duration::from_secs(1));
+    assert!(line.settle().is_none());
+    assert!(line.peer.receive().ends_with("two\n"));
+}

@@ -55,6 +55,28 @@ pub enum CloseReason {
     },
 }
 
+impl CloseReason {
+    /// Whether a session that is closed for this may be resumed: it ended by accident and not because
+    /// somebody decided so.
+    pub(crate) fn lets_come_back(&self) -> bool {
+        match self {
+            Self::PeerClosed
+            | Self::Idle(_)
+            | Self::SlowConsumer
+            | Self::Stalled(_)
+            | Self::Superseded => true,
+            Self::Quit
+            | Self::Unregistered(_)
+            | Self::Flooding
+            | Self::Denied(_)
+            | Self::Shutdown
+            | Self::ServerFull { .. }
+            | Self::ConnectingTooFast
+            | Self::AddressFull { .. } => false,
+        }
+    }
+}
+
 /// A duration as people say it.
 struct Spoken<'a>(&'a Duration);
 

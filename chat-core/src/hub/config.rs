@@ -22,16 +22,16 @@ pub struct HubConfig {
     /// How long a session that has lost its connection can be resumed, if its protocol can do that.
     /// Default: two minutes.
     pub resume_grace: Duration,
+    /// How many sessions that have lost their connection are kept at most; those beyond have left. Default:
+    /// 1,000.
+    pub max_parked: usize,
+    /// How long messages that clients gave an id are recognized when they are sent again. It has to be
+    /// longer than it may take until a lost connection is noticed
+    /// ([`ConnectionConfig::idle_timeout`](crate::connection::ConnectionConfig)) and its session is gone.
+    /// Default: ten minutes.
+    pub message_id_memory: Duration,
     /// How long the hub's [`Policy`](crate::policy::Policy) may take to decide. Default: five seconds.
     pub decision_timeout: Duration,
-}
-
-impl HubConfig {
-    /// How long messages that clients gave a name to are recognized: twice as long as a session can be
-    /// resumed, so that a client that comes back at the last moment can ask again.
-    pub(crate) fn said_memory(&self) -> Duration {
-        self.resume_grace.saturating_mul(2)
-    }
 }
 
 impl Default for HubConfig {
@@ -44,6 +44,8 @@ impl Default for HubConfig {
             max_members_per_room: 100_000,
             outbox: OutboxLimits::default(),
             resume_grace: Duration::from_secs(2 * 60),
+            max_parked: 1_000,
+            message_id_memory: Duration::from_secs(10 * 60),
             decision_timeout: Duration::from_secs(5),
         }
     }

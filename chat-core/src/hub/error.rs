@@ -25,13 +25,13 @@ pub enum HubError {
     #[error("you are not in {0}")]
     NotIn(RoomName),
     /// There are as many rooms as there may be.
-    #[error("there are {limit} rooms already, and no more are opened")]
+    #[error("no room can be opened; there may be {limit} at most")]
     TooManyRooms {
         /// How many there may be.
         limit: usize,
     },
     /// The session is in as many rooms as it may be.
-    #[error("you are in {limit} rooms already; leave one first")]
+    #[error("you may be in {limit} rooms at most; leave one first")]
     TooManyRoomsForYou {
         /// How many it may be in.
         limit: usize,

@@ -16,6 +16,7 @@ mod room;
 mod tests;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -144,8 +145,13 @@ impl Hub {
 
     /// Lets the policy see what happened, if anything did.
     pub(crate) fn observe(&self, event: Option<Arc<SharedEvent>>) {
-        if let Some(event) = event {
-            self.shared.policy.observe(event.event());
+        let Some(event) = event else {
+            return;
+        };
+        let policy = &self.shared.policy;
+        let observed = catch_unwind(AssertUnwindSafe(|| policy.observe(event.event())));
+        if observed.is_err() {
+            tracing::error!("the policy panicked at what it observed");
         }
     }
 
@@ -163,18 +169,22 @@ impl Hub {
 
     /// Keeps somebody who has lost the connection for a while.
     pub(crate) fn park(&self, token: ResumeToken, presence: Presence) {
+        presence
+            .outbox()
+            .seal(CloseReason::PeerClosed.into(), Box::default());
+        let limit = self.shared.config.max_parked;
+        let Some(parking) = self.shared.resumables.park(token, presence, limit) else {
+            return;
+        };
         let grace = self.shared.runtime.sleep(self.shared.config.resume_grace);
         let hub = Arc::downgrade(&self.shared);
         let wait = self.shared.runtime.spawn(async move {
             grace.await;
             if let Some(shared) = hub.upgrade() {
-                shared.resumables.forget(&token);
+                shared.resumables.expire(&token, parking);
             }
         });
-        presence
-            .outbox()
-            .seal(CloseReason::PeerClosed.into(), Box::default());
-        self.shared.resumables.park(token, presence, wait);
+        self.shared.resumables.end_with(&token, parking, wait);
     }
 
     /// Somebody who was parked, for the connection with `outbox`.

@@ -301,6 +301,15 @@ impl Outbox {
         direct.collect()
     }
 
+    /// Queues events for this session alone that were accepted before, whatever the limits are.
+    pub(crate) fn restore_direct(&self, events: Vec<Arc<SharedEvent>>, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        for event in events {
+            state.direct.add(event.weight());
+            state.push(Outgoing::Direct(event), wakes);
+        }
+    }
+
     /// Why it is to close, once it is.
     pub(crate) fn closing(&self) -> Option<CloseReason> {
         self.lock()

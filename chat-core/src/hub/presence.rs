@@ -138,6 +138,11 @@ impl Presence {
         Ok(number)
     }
 
+    /// The number of a message that was said before, under `id`.
+    pub(crate) fn number_of(&self, room: &RoomName, id: &ClientId) -> Option<u64> {
+        self.said.number(room, id)
+    }
+
     /// As [`say`](Self::say), once for each `id`. Tells whether it had been said before.
     pub(crate) fn say_once(
         &mut self,
@@ -150,7 +155,7 @@ impl Presence {
             return Ok((number, true));
         }
         let now = self.hub.now();
-        let memory = self.hub.config().said_memory();
+        let memory = self.hub.config().message_id_memory;
         let room_made = self.said.make_room(now, memory);
         room_made.map_err(|Full| HubError::TooManyIds {
             limit: Said::CAPACITY,
@@ -193,12 +198,11 @@ impl Presence {
     /// Lets another outbox hear what this one would have heard, from after the numbers in `seen` on.
     pub(crate) fn move_to(&mut self, outbox: &Arc<Outbox>, seen: &[(RoomName, u64)]) {
         let mut wakes = Wakes::default();
+        let old = std::mem::replace(&mut self.outbox, Arc::clone(outbox));
+        // Before new ones can come.
+        outbox.restore_direct(old.take_direct(), &mut wakes);
         if let Some(nick) = &self.nick {
             self.hub.move_nick(nick, self.id, outbox);
-        }
-        let old = std::mem::replace(&mut self.outbox, Arc::clone(outbox));
-        for event in old.take_direct() {
-            outbox.push_direct(event, &mut wakes);
         }
         for seat in &self.seats {
             let seen = seen.iter().find(|(room, _)| *room == seat.room.name);

@@ -45,42 +45,96 @@ impl fmt::Debug for ResumeToken {
 /// The sessions of a hub that can be resumed.
 #[derive(Debug, Default)]
 pub(super) struct Resumables {
-    by_token: Mutex<HashMap<ResumeToken, State>>,
-    /// Notified whenever a session was parked.
-    parked: Event,
+    tokens: Mutex<Tokens>,
+    /// Notified whenever a session was parked, or can no longer be resumed.
+    changed: Event,
+}
+
+#[derive(Debug, Default)]
+struct Tokens {
+    states: HashMap<ResumeToken, State>,
+    /// How many of them are parked.
+    parked: usize,
+    /// How many times a session was parked, to tell one parking from the next.
+    parkings: u64,
 }
 
 #[derive(Debug)]
 enum State {
     /// A connection serves it.
     Served(Arc<Outbox>),
-    /// It waits for one, until its task ends the wait.
-    Parked(
-        Box<Presence>,
-        #[expect(dead_code, reason = "ends with it")] Task<()>,
-    ),
+    /// It waits for one.
+    Parked {
+        presence: Box<Presence>,
+        parking: u64,
+        /// Ends the wait, and ends with it.
+        wait: Option<Task<()>>,
+    },
 }
 
 impl Resumables {
     /// From now on the session with this outbox can be resumed with `token`.
     pub(super) fn insert(&self, token: ResumeToken, outbox: Arc<Outbox>) {
-        self.lock().insert(token, State::Served(outbox));
+        let state = State::Served(outbox);
+        drop(self.lock().replace(token, Some(state)));
     }
 
     /// Ends the right to resume.
     pub(super) fn forget(&self, token: &ResumeToken) {
-        let forgotten = self.lock().remove(token);
+        let forgotten = self.lock().replace(*token, None);
         // Outside of the lock: a presence that is dropped leaves its rooms, and forgets its token.
         drop(forgotten);
+        self.changed.notify(usize::MAX);
     }
 
-    /// Keeps a session that has lost its connection until `wait` ends.
-    pub(super) fn park(&self, token: ResumeToken, presence: Presence, wait: Task<()>) {
-        let replaced = self
-            .lock()
-            .insert(token, State::Parked(Box::new(presence), wait));
+    /// Keeps a session that has lost its connection, unless `limit` are kept already. Returns what tells
+    /// this parking from others of the same session.
+    pub(super) fn park(&self, token: ResumeToken, presence: Presence, limit: usize) -> Option<u64> {
+        let mut tokens = self.lock();
+        if tokens.parked >= limit {
+            drop(tokens);
+            drop(presence);
+            return None;
+        }
+        tokens.parkings += 1;
+        let parking = tokens.parkings;
+        let state = State::Parked {
+            presence: Box::new(presence),
+            parking,
+            wait: None,
+        };
+        let replaced = tokens.replace(token, Some(state));
+        drop(tokens);
         drop(replaced);
-        self.parked.notify(usize::MAX);
+        self.changed.notify(usize::MAX);
+        Some(parking)
+    }
+
+    /// Lets `task` live as long as that parking.
+    pub(super) fn end_with(&self, token: &ResumeToken, parking: u64, task: Task<()>) {
+        let mut task = Some(task);
+        if let Some(State::Parked {
+            parking: current,
+            wait,
+            ..
+        }) = self.lock().states.get_mut(token)
+            && *current == parking
+        {
+            *wait = task.take();
+        }
+    }
+
+    /// Ends that parking, and the right to resume with it, if it still goes on.
+    pub(super) fn expire(&self, token: &ResumeToken, parking: u64) {
+        let mut tokens = self.lock();
+        let goes_on = matches!(
+            tokens.states.get(token),
+            Some(State::Parked { parking: current, .. }) if *current == parking
+        );
+        let expired = goes_on.then(|| tokens.replace(*token, None));
+        drop(tokens);
+        drop(expired);
+        self.changed.notify(usize::MAX);
     }
 
     /// The session of `token`, taken from whichever connection serves it, for the one with `outbox`.
@@ -90,11 +144,11 @@ impl Resumables {
         outbox: Arc<Outbox>,
     ) -> Result<Presence, HubError> {
         loop {
-            let parked = self.parked.listen();
+            let changed = self.changed.listen();
             if let Some(presence) = self.try_claim(token, &outbox)? {
                 return Ok(presence);
             }
-            parked.await;
+            changed.await;
         }
     }
 
@@ -103,24 +157,39 @@ impl Resumables {
         token: ResumeToken,
         outbox: &Arc<Outbox>,
     ) -> Result<Option<Presence>, HubError> {
-        let mut by_token = self.lock();
-        let state = by_token.get_mut(&token).ok_or(HubError::NotResumable)?;
+        let mut tokens = self.lock();
+        let state = tokens.states.get(&token).ok_or(HubError::NotResumable)?;
         if let State::Served(serving) = state {
             let mut wakes = Wakes::default();
             serving.close(CloseReason::Superseded.into(), &mut wakes);
-            drop(by_token);
+            drop(tokens);
             wakes.wake();
             return Ok(None);
         }
-        let served = State::Served(Arc::clone(outbox));
-        match std::mem::replace(state, served) {
-            State::Parked(presence, _) => Ok(Some(*presence)),
-            State::Served(_) => Ok(None),
+        let parked = tokens.replace(token, Some(State::Served(Arc::clone(outbox))));
+        drop(tokens);
+        match parked {
+            Some(State::Parked { presence, .. }) => Ok(Some(*presence)),
+            Some(State::Served(_)) | None => Ok(None),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ResumeToken, State>> {
+    fn lock(&self) -> MutexGuard<'_, Tokens> {
         // Nothing in this module can panic while it holds the lock.
-        self.by_token.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tokens {
+    /// Sets or takes away the state of a token. What it was before is to be dropped outside of the lock.
+    fn replace(&mut self, token: ResumeToken, state: Option<State>) -> Option<State> {
+        let is_parked = |state: &Option<State>| matches!(state, Some(State::Parked { .. }));
+        self.parked += usize::from(is_parked(&state));
+        let before = match state {
+            Some(state) => self.states.insert(token, state),
+            None => self.states.remove(&token),
+        };
+        self.parked -= usize::from(is_parked(&before));
+        before
     }
 }

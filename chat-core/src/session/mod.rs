@@ -18,7 +18,7 @@ pub use handle::SessionHandle;
 use action::Allowed;
 use pending::Pending;
 
-use crate::event::{CloseReason, SessionId, SharedEvent};
+use crate::event::{SessionId, SharedEvent};
 use crate::hub::{Hub, HubError, Occupant, Outbox, Presence, ResumeToken, Wakes};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
@@ -68,6 +68,19 @@ impl Session {
     /// When that has to be waited for, nothing else is to be started before
     /// [`poll_done`](Session::poll_done) is ready.
     pub fn start(&mut self, action: Action) -> Step {
+        if let Action::Say {
+            room,
+            client_id: Some(id),
+            ..
+        } = &action
+            && let Some(number) = self.presence.number_of(room, id)
+        {
+            // Decided on when it was said for the first time.
+            return Step::Done(Ok(Done::Said {
+                number,
+                duplicate: true,
+            }));
+        }
         let asked = catch_unwind(AssertUnwindSafe(|| self.ask(action)));
         match asked.unwrap_or_else(|_| {
             tracing::error!("the policy panicked");
@@ -193,6 +206,7 @@ impl Session {
     pub fn become_parked(&mut self, parked: ParkedSession, seen: &[(RoomName, u64)]) {
         let outbox = Arc::clone(&self.outbox);
         let mut presence = *parked.0;
+        presence.account = presence.account.take().or(self.presence.account.take());
         presence.move_to(&outbox, seen);
         self.presence = presence;
     }
@@ -200,11 +214,11 @@ impl Session {
     /// Ends the session, or keeps it for a while where it can be resumed. What was queued before is still
     /// delivered, and nothing is queued any more.
     pub(crate) fn disconnect(&mut self) {
-        let leaves_for_good = matches!(
-            self.outbox.closing(),
-            Some(CloseReason::Quit | CloseReason::Shutdown)
-        );
-        let token = self.presence.token.filter(|_| !leaves_for_good);
+        let may_come_back = match self.outbox.closing() {
+            None => true,
+            Some(reason) => reason.lets_come_back(),
+        };
+        let token = self.presence.token.filter(|_| may_come_back);
         let Some(token) = token else {
             self.presence.quit(None);
             return;

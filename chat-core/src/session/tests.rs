@@ -66,6 +66,9 @@ impl Policy for House {
     }
 
     fn observe(&self, event: &Event) {
+        if let Event::Message(message) = event {
+            assert_ne!(message.body.as_str(), "ouch");
+        }
         let kind = match event {
             Event::Message(message) => format!("message {}", message.body),
             Event::Joined { who, .. } => format!("{} joined", who.nick),

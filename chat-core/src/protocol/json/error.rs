@@ -34,9 +34,12 @@ pub(super) enum RequestError {
 
 impl RequestError {
     pub(super) fn from_json(error: &serde_json::Error) -> Self {
+        // It may quote a whole value.
+        const ENOUGH: usize = 200;
+        let text = error.to_string().chars().take(ENOUGH).collect();
         match error.classify() {
-            serde_json::error::Category::Data => Self::WrongType(error.to_string()),
-            _ => Self::BadJson(error.to_string()),
+            serde_json::error::Category::Data => Self::WrongType(text),
+            _ => Self::BadJson(text),
         }
     }
 

@@ -150,7 +150,7 @@ impl JsonProtocol {
             }
             "who" => {
                 let room = request.room()?;
-                let members = response::Members::of(&room, session)?;
+                let members = response::Members::of(&spelled(&room, session), session)?;
                 Ok(answer(&id, members, session))
             }
             "history" => {
@@ -163,7 +163,7 @@ impl JsonProtocol {
                 };
                 let limit = request.limit.unwrap_or(Self::HISTORY).min(Self::HISTORY);
                 let messages = session.history(&room, range, limit)?;
-                session.reply(response::history(&id, &room, &messages));
+                session.reply(response::history(&id, &spelled(&room, session), &messages));
                 Ok(Flow::Continue)
             }
             op => Err(RequestError::UnknownOp(op.chars().take(32).collect())),
@@ -267,13 +267,13 @@ fn finish(id: &Id, purpose: Purpose, done: Result<Done, HubError>, session: &mut
             let nick = session.nick().map(Nick::as_str).unwrap_or_default().into();
             answer(id, response::Called { nick }, session)
         }
-        (Purpose::Join(room), _) => match Joined::of(&room, session) {
+        (Purpose::Join(room), _) => match Joined::of(&spelled(&room, session), session) {
             Ok(joined) => answer(id, joined, session),
             Err(error) => refuse(id, error.into(), session),
         },
         (Purpose::Say(room), Done::Said { number, duplicate }) => {
             let said = response::Said {
-                room: room.as_str().into(),
+                room: spelled(&room, session).as_str().into(),
                 number,
                 duplicate,
             };
@@ -296,6 +296,12 @@ fn answer(id: &Id, ok: impl Serialize, session: &Session) -> Flow {
 fn refuse(id: &Id, error: RequestError, session: &Session) -> Flow {
     session.reply(response::error(id, &error));
     Flow::Continue
+}
+
+/// A room's name as the room spells it.
+fn spelled(room: &RoomName, session: &Session) -> RoomName {
+    let mut rooms = session.rooms();
+    rooms.find(|own| *own == room).unwrap_or(room).clone()
 }
 
 fn seen(seen: BTreeMap<String, u64>) -> Result<Vec<(RoomName, u64)>, RequestError> {

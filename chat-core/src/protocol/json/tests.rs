@@ -502,3 +502,113 @@ fn private_messages_that_were_not_delivered_wait_for_whoever_comes_back() {
             .starts_with("299 ")
     );
 }
+
+#[test]
+fn a_message_is_decided_on_once_however_often_it_is_sent() {
+    struct NoRepeats(std::sync::Mutex<Option<String>>);
+
+    impl crate::policy::Policy for NoRepeats {
+        fn message(
+            &self,
+            _: &crate::policy::Person<'_>,
+            _: &RoomName,
+            _: MessageKind,
+            body: Body,
+        ) -> crate::policy::Decision<Body> {
+            let last = self.0.lock().unwrap().replace(body.as_str().to_owned());
+            match last.as_deref() == Some(body.as_str()) {
+                true => crate::policy::Decision::deny("you have just said that"),
+                false => crate::policy::Decision::allow(body),
+            }
+        }
+    }
+
+    let time = TestRuntime::new();
+    let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
+    let policy = Arc::new(NoRepeats(std::sync::Mutex::default()));
+    let world = World {
+        hub: Hub::with_policy(runtime.clone(), HubConfig::default(), policy),
+        runtime,
+        time,
+    };
+    let mut alice = world.in_room("alice", "rust");
+    let say = json!({"op": "say", "room": "rust", "text": "once", "client_id": "m1"});
+    assert_eq!(alice.asks(say.clone())["ok"]["number"], 1);
+    assert_eq!(alice.asks(say)["ok"]["duplicate"], true);
+    assert_eq!(
+        alice.code(json!({"op": "say", "room": "rust", "text": "once"})),
+        "denied"
+    );
+}
+
+#[test]
+fn only_so_many_sessions_are_kept_for_those_who_may_come_back() {
+    let world = World::with(HubConfig {
+        max_parked: 2,
+        ..HubConfig::default()
+    });
+    for number in 0..5 {
+        drop(world.in_room(&format!("p{number}"), "rust"));
+        world.time.run();
+    }
+    assert_eq!(world.hub.rooms()[0].members, 2);
+    world.time.advance(HubConfig::default().resume_grace);
+    assert!(world.hub.rooms().is_empty());
+    drop(world.in_room("late", "rust"));
+    world.time.run();
+    assert_eq!(world.hub.rooms()[0].members, 1, "there is room again");
+}
+
+#[test]
+fn whoever_was_sent_away_cannot_come_back() {
+    let world = World::new();
+    let (peer, stream) = duplex(1024);
+    let connection = serve_connection(stream, JsonProtocol::default(), &world.hub, &world.runtime);
+    let handle = connection.handle();
+    crate::runtime::RuntimeExt::spawn(&*world.runtime, connection).detach();
+    let mut alice = Program {
+        peer,
+        time: world.time.clone(),
+        last_id: 0,
+    };
+    let token = alice.asks(json!({"op": "hello", "nick": "alice"}))["ok"]["token"].clone();
+    handle.close(CloseReason::Denied("behave".into()));
+    assert_eq!(alice.hears()[0]["code"], "denied");
+    let resume = json!({"op": "hello", "resume": token});
+    assert_eq!(world.connect().code(resume), "not_resumable");
+}
+
+#[test]
+fn a_claim_on_a_session_that_ends_for_good_is_refused_at_once() {
+    let world = World::new();
+    let (stuck_peer, stream) = duplex(300);
+    let connection = serve_connection(stream, JsonProtocol::default(), &world.hub, &world.runtime);
+    let handle = connection.handle();
+    crate::runtime::RuntimeExt::spawn(&*world.runtime, connection).detach();
+    let mut alice = Program {
+        peer: stuck_peer,
+        time: world.time.clone(),
+        last_id: 0,
+    };
+    let token = alice.asks(json!({"op": "hello", "nick": "alice"}))["ok"]["token"].clone();
+    // Ordered to close for good before the claim, and acting on it after.
+    handle.close(CloseReason::Quit);
+    assert_eq!(
+        world
+            .connect()
+            .code(json!({"op": "hello", "resume": token})),
+        "not_resumable"
+    );
+}
+
+#[test]
+fn an_error_quotes_little_of_what_was_sent() {
+    let world = World::new();
+    let mut alice = world.connect();
+    let long_value = format!(
+        r#"{{"id":1,"op":"hello","nick":["{}"]}}"#,
+        "x".repeat(20_000)
+    );
+    let heard = alice.sends(&long_value);
+    assert!(heard[0]["error"]["text"].as_str().unwrap().len() < 300);
+}
