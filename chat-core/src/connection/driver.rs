@@ -1,22 +1,30 @@
+//! A connection from its first poll to its last: what comes in is in `input`, what goes out in `output`, and
+//! the clocks are in `watch`.
+
+mod input;
+mod output;
+mod watch;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::io::{AsyncRead, AsyncWrite};
-use thiserror::Error;
+use output::Output;
 
 use super::alarm::Alarm;
 use super::config::ConnectionConfig;
+use super::error::ConnectionError;
 use super::rate::Pace;
 use super::scratch::Scratch;
 use crate::event::CloseReason;
 use crate::framing::Lines;
-use crate::hub::{Closing, Hub, HubError, Outgoing, Rest};
-use crate::protocol::{Delivery, Flow, Protocol};
+use crate::hub::{Closing, Hub, HubError, Rest};
+use crate::protocol::{Flow, Protocol};
 use crate::runtime::{Address, Runtime, after};
 use crate::session::{Action, Done, Session, SessionHandle, Step};
 
@@ -90,34 +98,11 @@ struct Ending {
     deadline: Instant,
 }
 
-/// What an open connection waits for.
-enum Due {
-    /// The peer has said nothing yet; the protocol may want to speak first.
-    Greeting,
-    /// The peer may be heard again.
-    Release,
-    /// The peer has been silent for half of the time that it may be.
-    Ping,
-    /// It has lasted too long.
-    End(CloseReason),
-}
-
 /// What one poll may still do, so that one busy connection does not starve the others.
 struct Budget {
     bytes: usize,
     frames: usize,
     writes: usize,
-}
-
-/// Whether the stream takes more output.
-#[derive(PartialEq, Eq)]
-enum Output {
-    /// Everything was written.
-    Empty,
-    /// The stream is full; it will wake the task.
-    Blocked,
-    /// The budget is used up.
-    Exhausted,
 }
 
 impl Budget {
@@ -134,9 +119,6 @@ impl Budget {
         self.frames > 0 && self.bytes > 0
     }
 }
-
-/// How many bytes of answers may wait for a peer before nothing more is heard from it.
-const ANSWERS: usize = 64 * 1024;
 
 impl<S, P> Connection<S, P>
 where
@@ -308,313 +290,6 @@ where
         Poll::Pending
     }
 
-    /// Reads and handles frames until there is nothing more to read or the budget is used up.
-    fn read(
-        &mut self,
-        cx: &mut Context<'_>,
-        scratch: &mut Scratch,
-        budget: &mut Budget,
-    ) -> io::Result<Option<CloseReason>> {
-        loop {
-            while self.waiting {
-                let Poll::Ready(done) = self.session.poll_done(cx) else {
-                    return Ok(None);
-                };
-                self.waiting = false;
-                self.session.outbox().wake_up();
-                let flow = self.protocol.handle_done(done, &mut self.session);
-                if let Some(reason) = self.follow(flow) {
-                    return Ok(Some(reason));
-                }
-            }
-            if self.ended {
-                return Ok(Some(CloseReason::PeerClosed));
-            }
-            if !budget.listens() || self.is_deaf() || self.held_until.is_some() {
-                return Ok(None);
-            }
-            let closing = if self.unread.is_empty() {
-                let read = match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
-                    Poll::Ready(Ok(read)) => read,
-                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                        continue;
-                    }
-                    Poll::Ready(Err(error)) => return Err(error),
-                    Poll::Pending => {
-                        self.held_since = None;
-                        return Ok(None);
-                    }
-                };
-                self.heard_at = self.runtime.now();
-                self.pinged = false;
-                budget.bytes = budget.bytes.saturating_sub(read);
-                if read == 0 {
-                    self.handle_end()
-                } else {
-                    self.handle_input(&scratch.input[..read], budget)
-                }
-            } else {
-                let unread = std::mem::take(&mut self.unread);
-                self.handle_input(&unread, budget)
-            };
-            if closing.is_some() {
-                return Ok(closing);
-            }
-        }
-    }
-
-    /// Handles the frames in `input`, and keeps what the budget does not reach.
-    fn handle_input(&mut self, mut input: &[u8], budget: &mut Budget) -> Option<CloseReason> {
-        self.session.outbox().wake_up();
-        if !self.introduced
-            && let Some(&byte) = input.first()
-        {
-            self.introduced = true;
-            // Whoever was taken for a person has all the time to introduce itself as a program.
-            self.opened_at = self.heard_at;
-            let flow = self.protocol.handle_first_byte(byte, &mut self.session);
-            self.lines.set_limit(self.protocol.max_frame());
-            if let Some(reason) = self.follow(flow) {
-                return Some(reason);
-            }
-        }
-        while budget.frames > 0 && !self.is_deaf() && !self.waiting {
-            if !input.is_empty() && self.is_too_fast() {
-                break;
-            }
-            let offered = input.len();
-            let Some(frame) = self.lines.next(&mut input) else {
-                self.count_unframed(offered);
-                return None;
-            };
-            self.unframed = 0;
-            budget.frames -= 1;
-            if let Some(pace) = &mut self.pace {
-                pace.count(self.heard_at);
-            }
-            let flow = self.protocol.handle_frame(frame, &mut self.session);
-            if let Some(reason) = self.follow(flow) {
-                return Some(reason);
-            }
-        }
-        self.unread = input.to_vec();
-        None
-    }
-
-    /// Handles what the peer sent last without ending the line.
-    fn handle_end(&mut self) -> Option<CloseReason> {
-        self.ended = true;
-        self.session.outbox().wake_up();
-        let frame = self.lines.finish()?;
-        let flow = self.protocol.handle_frame(frame, &mut self.session);
-        self.follow(flow)
-    }
-
-    /// Counts input without a frame towards the rate limit: as one frame for each that it could have been.
-    fn count_unframed(&mut self, bytes: usize) {
-        self.unframed += bytes;
-        if let Some(pace) = &mut self.pace {
-            while self.unframed > self.protocol.max_frame() {
-                self.unframed -= self.protocol.max_frame().max(1);
-                pace.count(self.heard_at);
-            }
-        }
-    }
-
-    /// Whether the peer has to wait before it is heard again, because it has said too much.
-    fn is_too_fast(&mut self) -> bool {
-        let Some(pace) = &self.pace else {
-            return false;
-        };
-        let Err(until) = pace.check(self.heard_at) else {
-            return false;
-        };
-        self.held_until = Some(until);
-        self.held_since.get_or_insert(self.heard_at);
-        true
-    }
-
-    /// Whether the peer has to take answers before it is heard again.
-    fn is_deaf(&self) -> bool {
-        self.session.outbox().answer_bytes() > ANSWERS
-    }
-
-    /// Writes what is queued until nothing is left, the stream is full or the budget is used up.
-    fn write(
-        &mut self,
-        cx: &mut Context<'_>,
-        scratch: &mut Scratch,
-        budget: &mut Budget,
-    ) -> io::Result<Output> {
-        let mut more = true;
-        loop {
-            if self.poll_unsent(cx)?.is_pending() {
-                return Ok(Output::Blocked);
-            }
-            if !more {
-                return self.flush(cx);
-            }
-            if budget.writes == 0 {
-                return Ok(Output::Exhausted);
-            }
-            budget.writes -= 1;
-            more = self
-                .session
-                .outbox()
-                .take(Scratch::OUTPUT, &mut scratch.taken);
-            for outgoing in scratch.taken.drain(..) {
-                self.encode(&outgoing, &mut scratch.output);
-            }
-            self.send(cx, &mut scratch.output)?;
-        }
-    }
-
-    fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>) {
-        let delivery = match outgoing {
-            Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
-                Delivery::Event(event)
-            }
-            Outgoing::Missed(missed) => Delivery::Missed(missed),
-            Outgoing::Reply(bytes) => return out.extend_from_slice(bytes),
-        };
-        self.protocol.encode(delivery, &self.session, out);
-    }
-
-    /// Writes `output` and empties it; keeps what the stream has no room for.
-    fn send(&mut self, cx: &mut Context<'_>, output: &mut Vec<u8>) -> io::Result<()> {
-        let mut sent = 0;
-        while sent < output.len() {
-            match poll_write(Pin::new(&mut self.stream), cx, &output[sent..])? {
-                Poll::Ready(written) => {
-                    self.unflushed = true;
-                    self.progressed = true;
-                    sent += written;
-                }
-                Poll::Pending => {
-                    self.unsent.extend_from_slice(&output[sent..]);
-                    break;
-                }
-            }
-        }
-        output.clear();
-        Ok(())
-    }
-
-    /// Writes what the stream had no room for.
-    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        while self.sent < self.unsent.len() {
-            match poll_write(Pin::new(&mut self.stream), cx, &self.unsent[self.sent..])? {
-                Poll::Ready(written) => {
-                    self.unflushed = true;
-                    self.progressed = true;
-                    self.sent += written;
-                }
-                Poll::Pending => return Ok(Poll::Pending),
-            }
-        }
-        if self.sent > 0 {
-            self.unsent = Vec::new();
-            self.sent = 0;
-        }
-        Ok(Poll::Ready(()))
-    }
-
-    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<Output> {
-        if self.unflushed {
-            match Pin::new(&mut self.stream).poll_flush(cx) {
-                Poll::Ready(flushed) => flushed?,
-                Poll::Pending => return Ok(Output::Blocked),
-            }
-            self.unflushed = false;
-        }
-        Ok(Output::Empty)
-    }
-
-    fn watch_for_stalling(&mut self, output: &Output) {
-        let progressed = std::mem::take(&mut self.progressed);
-        if *output != Output::Blocked {
-            self.stalled_since = None;
-        } else if progressed || self.stalled_since.is_none() {
-            self.stalled_since = Some(self.runtime.now());
-        }
-    }
-
-    /// What is due next while the connection is open, and when.
-    fn next_due(&self) -> Option<(Instant, Due)> {
-        let mut next: Option<(Instant, Due)> = None;
-        let mut consider = |since, patience, due| {
-            let at = after(since, patience);
-            if next.as_ref().is_none_or(|(earliest, _)| at < *earliest) {
-                next = Some((at, due));
-            }
-        };
-        let config = &self.config;
-        if self.session.nick().is_some() {
-            // Whoever is held back has more to say.
-            if let Some(patience) = config.idle_timeout
-                && self.held_until.is_none()
-            {
-                consider(
-                    self.heard_at,
-                    patience,
-                    Due::End(CloseReason::Idle(patience)),
-                );
-                if !self.pinged {
-                    consider(self.heard_at, patience / 2, Due::Ping);
-                }
-            }
-        } else if let Some(patience) = config.registration_timeout {
-            let reason = CloseReason::Unregistered(patience);
-            consider(self.opened_at, patience, Due::End(reason));
-        }
-        if !self.introduced
-            && !self.greeted
-            && let Some(patience) = self.protocol.greeting_delay()
-        {
-            consider(self.opened_at, patience, Due::Greeting);
-        }
-        if let Some(until) = self.held_until {
-            consider(until, Duration::ZERO, Due::Release);
-        }
-        if let Some(since) = self.held_since
-            && let Some(patience) = config.flood_timeout
-        {
-            consider(since, patience, Due::End(CloseReason::Flooding));
-        }
-        if let Some(since) = self.stalled_since
-            && let Some(patience) = config.write_timeout
-        {
-            consider(since, patience, Due::End(CloseReason::Stalled(patience)));
-        }
-        next
-    }
-
-    fn handle_due(&mut self, due: Due) -> Option<CloseReason> {
-        match due {
-            Due::Greeting => {
-                self.greeted = true;
-                self.session.outbox().wake_up();
-                let flow = self.protocol.handle_silence(&mut self.session);
-                self.follow(flow)
-            }
-            Due::Release => {
-                self.held_until = None;
-                self.heard_at = self.runtime.now();
-                None
-            }
-            Due::Ping => {
-                self.pinged = true;
-                let mut ping = Vec::new();
-                self.protocol.ping(&mut ping);
-                if !ping.is_empty() {
-                    self.session.reply(ping);
-                }
-                None
-            }
-            Due::End(reason) => Some(reason),
-        }
-    }
-
     /// Lets the session go, and the queue end with the last words.
     fn start_closing(&mut self, closing: Closing) {
         tracing::debug!(session = ?self.session.id(), reason = %closing.reason, "closing");
@@ -675,13 +350,6 @@ where
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-
-    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| Alarm::new(&*self.runtime, deadline));
-        alarm.poll(cx, deadline)
-    }
 }
 
 impl<S, P> Connection<S, P> {
@@ -734,35 +402,4 @@ impl<S, P> fmt::Debug for Connection<S, P> {
             .field("session", &self.session)
             .finish_non_exhaustive()
     }
-}
-
-fn poll_write<S: AsyncWrite>(
-    mut stream: Pin<&mut S>,
-    cx: &mut Context<'_>,
-    bytes: &[u8],
-) -> io::Result<Poll<usize>> {
-    loop {
-        return match stream.as_mut().poll_write(cx, bytes) {
-            Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
-            Poll::Ready(Ok(written)) => Ok(Poll::Ready(written)),
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Ok(Poll::Pending),
-        };
-    }
-}
-
-/// Why a connection ended without being closed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ConnectionError {
-    /// The stream failed.
-    #[error("the stream failed: {0}")]
-    Io(#[from] io::Error),
-    /// The peer did not take what was queued in time.
-    #[error("the peer did not take what was queued in time (closing: {reason})")]
-    CutOff {
-        /// Why the connection was being closed.
-        reason: CloseReason,
-    },
 }

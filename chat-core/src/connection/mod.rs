@@ -3,6 +3,7 @@
 mod alarm;
 mod config;
 mod driver;
+mod error;
 mod rate;
 mod scratch;
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use futures::io::{AsyncRead, AsyncWrite};
 
 pub use config::ConnectionConfig;
-pub use driver::{Connection, ConnectionError};
+pub use driver::Connection;
+pub use error::ConnectionError;
 pub(crate) use rate::Pace;
 pub use rate::{RateLimit, RateLimitError};
 

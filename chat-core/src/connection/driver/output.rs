@@ -1,0 +1,136 @@
+//! From the outbox to the stream.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::{Budget, Connection};
+use crate::connection::scratch::Scratch;
+use crate::hub::Outgoing;
+use crate::protocol::{Delivery, Protocol};
+
+/// Whether the stream takes more output.
+#[derive(PartialEq, Eq)]
+pub(super) enum Output {
+    /// Everything was written.
+    Empty,
+    /// The stream is full; it will wake the task.
+    Blocked,
+    /// The budget is used up.
+    Exhausted,
+}
+
+impl<S, P> Connection<S, P>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    P: Protocol,
+{
+    /// Writes what is queued until nothing is left, the stream is full or the budget is used up.
+    pub(super) fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        scratch: &mut Scratch,
+        budget: &mut Budget,
+    ) -> io::Result<Output> {
+        let mut more = true;
+        loop {
+            if self.poll_unsent(cx)?.is_pending() {
+                return Ok(Output::Blocked);
+            }
+            if !more {
+                return self.flush(cx);
+            }
+            if budget.writes == 0 {
+                return Ok(Output::Exhausted);
+            }
+            budget.writes -= 1;
+            more = self
+                .session
+                .outbox()
+                .take(Scratch::OUTPUT, &mut scratch.taken);
+            for outgoing in scratch.taken.drain(..) {
+                self.encode(&outgoing, &mut scratch.output);
+            }
+            self.send(cx, &mut scratch.output)?;
+        }
+    }
+
+    fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>) {
+        let delivery = match outgoing {
+            Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
+                Delivery::Event(event)
+            }
+            Outgoing::Missed(missed) => Delivery::Missed(missed),
+            Outgoing::Reply(bytes) => return out.extend_from_slice(bytes),
+        };
+        self.protocol.encode(delivery, &self.session, out);
+    }
+
+    /// Writes `output` and empties it; keeps what the stream has no room for.
+    fn send(&mut self, cx: &mut Context<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < output.len() {
+            match poll_write(Pin::new(&mut self.stream), cx, &output[sent..])? {
+                Poll::Ready(written) => {
+                    self.unflushed = true;
+                    self.progressed = true;
+                    sent += written;
+                }
+                Poll::Pending => {
+                    self.unsent.extend_from_slice(&output[sent..]);
+                    break;
+                }
+            }
+        }
+        output.clear();
+        Ok(())
+    }
+
+    /// Writes what the stream had no room for.
+    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        while self.sent < self.unsent.len() {
+            match poll_write(Pin::new(&mut self.stream), cx, &self.unsent[self.sent..])? {
+                Poll::Ready(written) => {
+                    self.unflushed = true;
+                    self.progressed = true;
+                    self.sent += written;
+                }
+                Poll::Pending => return Ok(Poll::Pending),
+            }
+        }
+        if self.sent > 0 {
+            self.unsent = Vec::new();
+            self.sent = 0;
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<Output> {
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(flushed) => flushed?,
+                Poll::Pending => return Ok(Output::Blocked),
+            }
+            self.unflushed = false;
+        }
+        Ok(Output::Empty)
+    }
+}
+
+fn poll_write<S: AsyncWrite>(
+    mut stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> io::Result<Poll<usize>> {
+    loop {
+        return match stream.as_mut().poll_write(cx, bytes) {
+            Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(written)) => Ok(Poll::Ready(written)),
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(Poll::Pending),
+        };
+    }
+}

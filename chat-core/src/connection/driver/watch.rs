@@ -1,0 +1,123 @@
+//! What an open connection waits for, and for how long.
+
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::io::{AsyncRead, AsyncWrite};
+
+use super::Connection;
+use super::output::Output;
+use crate::connection::alarm::Alarm;
+use crate::event::CloseReason;
+use crate::protocol::Protocol;
+use crate::runtime::after;
+
+/// What an open connection waits for.
+pub(super) enum Due {
+    /// The peer has said nothing yet; the protocol may want to speak first.
+    Greeting,
+    /// The peer may be heard again.
+    Release,
+    /// The peer has been silent for half of the time that it may be.
+    Ping,
+    /// It has lasted too long.
+    End(CloseReason),
+}
+
+impl<S, P> Connection<S, P>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    P: Protocol,
+{
+    pub(super) fn watch_for_stalling(&mut self, output: &Output) {
+        let progressed = std::mem::take(&mut self.progressed);
+        if *output != Output::Blocked {
+            self.stalled_since = None;
+        } else if progressed || self.stalled_since.is_none() {
+            self.stalled_since = Some(self.runtime.now());
+        }
+    }
+
+    /// What is due next while the connection is open, and when.
+    pub(super) fn next_due(&self) -> Option<(Instant, Due)> {
+        let mut next: Option<(Instant, Due)> = None;
+        let mut consider = |since, patience, due| {
+            let at = after(since, patience);
+            if next.as_ref().is_none_or(|(earliest, _)| at < *earliest) {
+                next = Some((at, due));
+            }
+        };
+        let config = &self.config;
+        if self.session.nick().is_some() {
+            // Whoever is held back has more to say.
+            if let Some(patience) = config.idle_timeout
+                && self.held_until.is_none()
+            {
+                consider(
+                    self.heard_at,
+                    patience,
+                    Due::End(CloseReason::Idle(patience)),
+                );
+                if !self.pinged {
+                    consider(self.heard_at, patience / 2, Due::Ping);
+                }
+            }
+        } else if let Some(patience) = config.registration_timeout {
+            let reason = CloseReason::Unregistered(patience);
+            consider(self.opened_at, patience, Due::End(reason));
+        }
+        if !self.introduced
+            && !self.greeted
+            && let Some(patience) = self.protocol.greeting_delay()
+        {
+            consider(self.opened_at, patience, Due::Greeting);
+        }
+        if let Some(until) = self.held_until {
+            consider(until, Duration::ZERO, Due::Release);
+        }
+        if let Some(since) = self.held_since
+            && let Some(patience) = config.flood_timeout
+        {
+            consider(since, patience, Due::End(CloseReason::Flooding));
+        }
+        if let Some(since) = self.stalled_since
+            && let Some(patience) = config.write_timeout
+        {
+            consider(since, patience, Due::End(CloseReason::Stalled(patience)));
+        }
+        next
+    }
+
+    pub(super) fn handle_due(&mut self, due: Due) -> Option<CloseReason> {
+        match due {
+            Due::Greeting => {
+                self.greeted = true;
+                self.session.outbox().wake_up();
+                let flow = self.protocol.handle_silence(&mut self.session);
+                self.follow(flow)
+            }
+            Due::Release => {
+                self.held_until = None;
+                self.heard_at = self.runtime.now();
+                None
+            }
+            Due::Ping => {
+                self.pinged = true;
+                let mut ping = Vec::new();
+                self.protocol.ping(&mut ping);
+                if !ping.is_empty() {
+                    self.session.reply(ping);
+                }
+                None
+            }
+            Due::End(reason) => Some(reason),
+        }
+    }
+
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Alarm::new(&*self.runtime, deadline));
+        alarm.poll(cx, deadline)
+    }
+}
