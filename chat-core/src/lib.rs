@@ -39,6 +39,7 @@
 // The order of a hash map changes from run to run; see also clippy.toml.
 #![deny(clippy::iter_over_hash_type)]
 
+pub mod client;
 pub mod connection;
 pub mod event;
 pub mod framing;

@@ -1,0 +1,294 @@
+//! From requests to the bytes that a server reads.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::message::{Body, MessageKind};
+use crate::name::{Nick, RoomName};
+use crate::policy::Credentials;
+use crate::store::HistoryRange;
+
+/// What a program can ask for.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    Join(RoomName),
+    Leave(RoomName),
+    Say {
+        room: RoomName,
+        kind: MessageKind,
+        body: Body,
+        client_id: String,
+    },
+    Message {
+        recipient: Nick,
+        body: Body,
+    },
+    Nick(Nick),
+    Topic {
+        room: RoomName,
+        topic: Option<Body>,
+    },
+    Rooms,
+    Who(RoomName),
+    History {
+        room: RoomName,
+        range: HistoryRange,
+        limit: usize,
+    },
+    Ping,
+}
+
+/// What a client asks for on its own behalf.
+#[derive(Clone, Debug)]
+pub(super) enum Own<'a> {
+    LogIn(&'a Credentials),
+    Hello,
+    Resume {
+        token: &'a str,
+        seen: Vec<(&'a RoomName, u64)>,
+    },
+    Nick(&'a Nick),
+    Rejoin {
+        number: u64,
+        room: &'a RoomName,
+    },
+    Leave(&'a RoomName),
+    Ping,
+    Quit(Option<&'a Body>),
+}
+
+/// The names of a client's own requests. Those of a program are numbers.
+pub(super) mod id {
+    pub(in super::super) const LOG_IN: &str = "login";
+    pub(in super::super) const HELLO: &str = "hello";
+    pub(in super::super) const RESUME: &str = "resume";
+    pub(in super::super) const NICK: &str = "nick";
+    pub(in super::super) const LEAVE: &str = "leave";
+    pub(in super::super) const PING: &str = "ping";
+    pub(in super::super) const QUIT: &str = "quit";
+    /// In front of a number, as the name of a room may be longer than that of a request.
+    pub(in super::super) const REJOIN: &str = "join-";
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LineId<'a> {
+    Number(u64),
+    Word(&'a str),
+}
+
+impl Default for LineId<'_> {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    id: LineId<'a>,
+    op: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nick: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resume: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<BTreeMap<&'a str, u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+}
+
+impl Request {
+    /// Whether asking twice does no more than asking once.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Rooms | Self::Who(_) | Self::History { .. } | Self::Ping
+        )
+    }
+
+    pub(super) fn encode(&self, number: u64, out: &mut Vec<u8>) {
+        let line = match self {
+            Self::Join(room) => Line {
+                op: "join",
+                room: Some(room.as_str()),
+                ..Line::default()
+            },
+            Self::Leave(room) => Line {
+                op: "leave",
+                room: Some(room.as_str()),
+                ..Line::default()
+            },
+            Self::Say {
+                room,
+                kind,
+                body,
+                client_id,
+            } => Line {
+                op: "say",
+                room: Some(room.as_str()),
+                kind: (*kind == MessageKind::Action).then_some("action"),
+                text: Some(body.as_str()),
+                client_id: Some(client_id),
+                ..Line::default()
+            },
+            Self::Message { recipient, body } => Line {
+                op: "message",
+                to: Some(recipient.as_str()),
+                text: Some(body.as_str()),
+                ..Line::default()
+            },
+            Self::Nick(nick) => Line {
+                op: "nick",
+                nick: Some(nick.as_str()),
+                ..Line::default()
+            },
+            Self::Topic { room, topic } => Line {
+                op: "topic",
+                room: Some(room.as_str()),
+                text: topic.as_ref().map(Body::as_str),
+                ..Line::default()
+            },
+            Self::Rooms => Line {
+                op: "rooms",
+                ..Line::default()
+            },
+            Self::Who(room) => Line {
+                op: "who",
+                room: Some(room.as_str()),
+                ..Line::default()
+            },
+            Self::History { room, range, limit } => Line {
+                op: "history",
+                room: Some(room.as_str()),
+                before: match range {
+                    HistoryRange::Before(number) => Some(*number),
+                    _ => None,
+                },
+                after: match range {
+                    HistoryRange::After(number) => Some(*number),
+                    _ => None,
+                },
+                limit: Some(*limit),
+                ..Line::default()
+            },
+            Self::Ping => Line {
+                op: "ping",
+                ..Line::default()
+            },
+        };
+        let id = LineId::Number(number);
+        write(&Line { id, ..line }, out);
+    }
+}
+
+impl Own<'_> {
+    /// How long the line of a resume may become, so that the server takes it.
+    const MAX_SEEN: usize = 24 * 1024;
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let rejoin;
+        let line = match self {
+            Own::LogIn(Credentials::Password { account, password }) => Line {
+                id: LineId::Word(id::LOG_IN),
+                op: "login",
+                account: Some(account),
+                password: Some(password),
+                ..Line::default()
+            },
+            Own::LogIn(Credentials::Token(token)) => Line {
+                id: LineId::Word(id::LOG_IN),
+                op: "login",
+                token: Some(token),
+                ..Line::default()
+            },
+            Own::Hello => Line {
+                id: LineId::Word(id::HELLO),
+                op: "hello",
+                ..Line::default()
+            },
+            Own::Resume { token, seen } => {
+                // A room that is left out shows the hole at its next message.
+                let mut size = 0;
+                let fits = |(room, _): &&(&RoomName, u64)| {
+                    size += 2 * room.as_str().len() + 32;
+                    size <= Self::MAX_SEEN
+                };
+                let seen = seen.iter().take_while(fits);
+                Line {
+                    id: LineId::Word(id::RESUME),
+                    op: "hello",
+                    resume: Some(token),
+                    seen: Some(
+                        seen.map(|(room, number)| (room.as_str(), *number))
+                            .collect(),
+                    ),
+                    ..Line::default()
+                }
+            }
+            Own::Nick(nick) => Line {
+                id: LineId::Word(id::NICK),
+                op: "nick",
+                nick: Some(nick.as_str()),
+                ..Line::default()
+            },
+            Own::Rejoin { number, room } => {
+                rejoin = format!("{}{number}", id::REJOIN);
+                Line {
+                    id: LineId::Word(&rejoin),
+                    op: "join",
+                    room: Some(room.as_str()),
+                    ..Line::default()
+                }
+            }
+            Own::Leave(room) => Line {
+                id: LineId::Word(id::LEAVE),
+                op: "leave",
+                room: Some(room.as_str()),
+                ..Line::default()
+            },
+            Own::Ping => Line {
+                id: LineId::Word(id::PING),
+                op: "ping",
+                ..Line::default()
+            },
+            Own::Quit(reason) => Line {
+                id: LineId::Word(id::QUIT),
+                op: "quit",
+                text: reason.map(Body::as_str),
+                ..Line::default()
+            },
+        };
+        write(&line, out);
+    }
+}
+
+fn write(line: &impl Serialize, out: &mut Vec<u8>) {
+    let start = out.len();
+    // Writing plain data to memory does not fail.
+    if serde_json::to_writer(&mut *out, line).is_err() {
+        out.truncate(start);
+        return;
+    }
+    out.push(b'\n');
+}

@@ -1,0 +1,8 @@
+//! The client against the real server side, over streams in memory and in virtual time.
+
+mod closing;
+mod cuts;
+mod events;
+mod reconnecting;
+mod requests;
+mod world;
