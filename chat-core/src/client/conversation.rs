@@ -610,9 +610,8 @@ impl Conversation {
                     Verdict::Send
                 }
                 (_, Request::Leave(room), Fate::Resumed(_, there)) => {
-                    let is_entered_later = joins.iter().any(|(_, joined)| joined == room);
-                    let was_left = self.rooms.contains_key(room) && !there.contains(room);
-                    if was_left && !is_entered_later {
+                    let may_be_entered = joins.iter().any(|(_, joined)| joined == room);
+                    if !there.contains(room) && !may_be_entered {
                         Verdict::Answer(Reply::Done)
                     } else {
                         left.insert(room.clone());

@@ -1,1 +1,149 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::world::{World, body, messages, options};
+use crate::client::{ClientError, End, Event};
+use crate::hub::HubConfig;
+use crate::message::MessageKind;
+use crate::runtime::RuntimeExt;
+
+#[test]
+fn closing_waits_for_every_answer_and_says_goodbye() {
+    let world = World::new();
+    let (alice, mut events) = world.client("alice");
+    let (bob, mut bobs) = world.client("bob");
+    world.join(&bob, "rust");
+    let rust = world.join(&alice, "rust");
+    world.heard(&mut bobs);
+    let says = (0..20).map(|n| {
+        let (alice, rust) = (alice.clone(), rust.clone());
+        world.runtime.spawn(async move {
+            let said = alice.say(&rust, MessageKind::Say, body(&n.to_string()));
+            said.await.unwrap().number
+        })
+    });
+    let says = futures::future::try_join_all(says.collect::<Vec<_>>());
+    // The tasks are polled before the one that closes.
+    let there = alice.clone();
+    world.wait(async move { there.quit(Some(body("done"))).await.unwrap() });
+    assert_eq!(world.now(says).unwrap().unwrap().len(), 20);
+    let heard = world.heard(&mut bobs);
+    assert_eq!(messages(&heard).len(), 20);
+    let Some(Event::Quit { reason, .. }) = heard.last() else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(reason.as_ref(), Some(&body("done")));
+    let heard = world.heard(&mut events);
+    assert!(matches!(heard.last(), Some(Event::Ended(End::Closed))));
+    assert!(matches!(alice.end(), Some(End::Closed)));
+    let there = alice.clone();
+    assert!(
+        world
+            .now(async move { there.close().await })
+            .unwrap()
+            .is_ok()
+    );
+    let late = world.say(&alice, "rust", "late");
+    assert!(matches!(late, Err(ClientError::Ended(End::Closed))));
+}
+
+#[test]
+fn dropping_the_last_handle_closes_too() {
+    let world = World::new();
+    let (alice, mut events) = world.client("alice");
+    let (bob, mut bobs) = world.client("bob");
+    world.join(&bob, "rust");
+    world.join(&alice, "rust");
+    drop(alice.clone());
+    assert!(!world.heard(&mut bobs).iter().any(is_quit));
+    drop(alice);
+    assert!(world.heard(&mut bobs).iter().any(is_quit));
+    let heard = world.heard(&mut events);
+    assert!(matches!(heard.last(), Some(Event::Ended(End::Closed))));
+}
+
+fn is_quit(event: &Event) -> bool {
+    matches!(event, Event::Quit { .. })
+}
+
+#[test]
+fn closing_goes_on_over_the_next_connection() {
+    let world = World::new();
+    let connector = world.connector([]);
+    let line = Arc::clone(&connector.line);
+    let (alice, _events) = world.connect(connector, options("alice")).unwrap();
+    let rust = world.join(&alice, "rust");
+    let hub = world.stop_server();
+    line.cut();
+    let there = alice.clone();
+    let said = world
+        .runtime
+        .spawn(async move { there.say(&rust, MessageKind::Say, body("hello")).await });
+    world.time.run();
+    let closed = world.runtime.spawn(async move { alice.close().await });
+    world.time.advance(Duration::from_secs(3));
+    world.start_server(hub);
+    world.wait(closed).unwrap().unwrap();
+    assert_eq!(world.wait(said).unwrap().unwrap().number, 1);
+    assert_eq!(world.remembered("rust"), ["hello"]);
+}
+
+#[test]
+fn closing_takes_no_longer_than_it_may_and_tells_what_is_open() {
+    let world = World::new();
+    let connector = world.connector([]);
+    let line = Arc::clone(&connector.line);
+    let (alice, _events) = world.connect(connector, options("alice")).unwrap();
+    let rust = world.join(&alice, "rust");
+    world.stop_server();
+    line.cut();
+    world.time.run();
+    let there = alice.clone();
+    let said = world
+        .runtime
+        .spawn(async move { there.say(&rust, MessageKind::Say, body("hello")).await });
+    world.time.run();
+    let started = crate::runtime::Timer::now(&world.time);
+    let closed = world.wait(async move { alice.close().await });
+    let took = crate::runtime::Timer::now(&world.time) - started;
+    assert_eq!(took, Duration::from_secs(10));
+    assert!(matches!(
+        closed,
+        Err(ClientError::NotDrained { outstanding: 1 })
+    ));
+    let said = world.wait(said).unwrap();
+    assert!(
+        matches!(said, Err(ClientError::Ended(End::Closed))),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_client_without_a_connection_and_with_nothing_to_do_closes_at_once() {
+    let world = World::new();
+    let connector = world.connector([]);
+    let line = Arc::clone(&connector.line);
+    let (alice, _events) = world.connect(connector, options("alice")).unwrap();
+    world.stop_server();
+    line.cut();
+    world.time.run();
+    let closed = world.now(async move { alice.close().await });
+    assert!(closed.unwrap().is_ok());
+}
+
+#[test]
+fn a_goodbye_that_is_not_waited_for_is_said_all_the_same() {
+    let world = World::new();
+    let (alice, _events) = world.client("alice");
+    let (bob, mut bobs) = world.client("bob");
+    world.join(&bob, "rust");
+    world.join(&alice, "rust");
+    let mut close = Box::pin(alice.close());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(Future::poll(close.as_mut(), &mut cx).is_pending());
+    drop(close);
+    assert!(world.heard(&mut bobs).iter().any(is_quit));
+    world.time.advance(HubConfig::default().resume_grace);
+    assert!(alice.end().is_some());
+}

@@ -6,6 +6,7 @@ use futures::StreamExt;
 
 use super::world::{Cut, Lots, World, body, messages, nick, options, room};
 use crate::client::{Client, ClientError, Event, Events};
+use crate::hub::HubConfig;
 use crate::message::MessageKind;
 use crate::runtime::RuntimeExt;
 use crate::store::HistoryRange;
@@ -64,6 +65,8 @@ fn converse_over(cut: Option<Cut>) -> usize {
     let expected = ["one", "two", "three", "four", "five"].map(str::to_owned);
     let expected: Vec<_> = (1..).zip(expected).collect();
     assert_eq!(messages(&world.heard(&mut alices)), expected, "{cut:?}");
+    // When it is the goodbye that is cut, the server waits for her in vain.
+    world.time.advance(HubConfig::default().resume_grace);
     let bob_heard = world.heard(&mut bobs);
     assert_eq!(messages(&bob_heard), expected, "{cut:?}");
     let quits = bob_heard
@@ -72,18 +75,13 @@ fn converse_over(cut: Option<Cut>) -> usize {
     assert_eq!(quits.count(), 1, "{cut:?}: {bob_heard:?}");
     let lost = |event: &Event| matches!(event, Event::SessionLost { .. });
     assert!(!world.heard(&mut alices).iter().any(lost));
-    assert_eq!(
-        *line.connections.lock().unwrap(),
-        1 + usize::from(cut.is_some())
-    );
-    let carried = *line.carried.lock().unwrap();
-    carried
+    assert!(*line.connections.lock().unwrap() <= 1 + usize::from(cut.is_some()));
+    *line.carried.lock().unwrap()
 }
 
 #[test]
 fn a_conversation_that_is_cut_at_any_byte_goes_on_as_if_nothing_had_happened() {
     let bytes = converse_over(None);
-    // The last bytes are the server's farewell, after which nothing needs to go on.
     for after in 0..bytes {
         for loses in [false, true] {
             let cut = Cut { after, loses };
@@ -96,17 +94,16 @@ fn a_conversation_that_is_cut_at_any_byte_goes_on_as_if_nothing_had_happened() {
 /// What became of each message that was tried to be said, by text.
 type Fates = Arc<Mutex<BTreeMap<String, Result<u64, ClientError>>>>;
 
-async fn chatter(client: Client, name: &'static str, count: usize, fates: Fates, world: World) {
+/// Says ten things at once.
+async fn chatter(client: Client, round: usize, fates: Fates) {
     let rust = room("rust");
-    for n in 0..count {
-        let text = format!("{name} {n}");
-        let said = client.say(&rust, MessageKind::Say, body(&text)).await;
-        let number = said.map(|said| said.number);
-        fates.lock().unwrap().insert(text, number);
-        if n % 7 == 0 {
-            world.runtime.sleep(Duration::from_millis(50)).await;
-        }
-    }
+    let says = (0..10).map(|n| {
+        let text = format!("{round}.{n}");
+        let said = client.say(&rust, MessageKind::Say, body(&text));
+        async move { (text, said.await.map(|said| said.number)) }
+    });
+    let said = futures::future::join_all(says).await;
+    fates.lock().unwrap().extend(said);
 }
 
 /// Everything of a room that came, said or announced as missed, in order.
@@ -134,7 +131,7 @@ fn two_talk_over_lines_that_are_cut_a_thousand_times_and_every_message_is_accoun
     let mut hearings = Vec::new();
     for name in ["alice", "bob"] {
         let cuts = (0..CUTS).map(|_| Cut {
-            after: 150 + lots.draw(1_500),
+            after: 100 + lots.draw(4_000),
             loses: lots.draw(2) == 0,
         });
         let cuts: Vec<_> = cuts.collect();
@@ -157,23 +154,22 @@ fn two_talk_over_lines_that_are_cut_a_thousand_times_and_every_message_is_accoun
             .spawn(listen(events, Arc::clone(&heard)))
             .detach();
         hearings.push(heard);
-        talkers.push((client, name));
+        talkers.push(client);
     }
     // Talks until all the cuts are used up.
-    let mut said = 0;
+    let mut rounds = 0;
     while lines
         .iter()
         .any(|line| *line.connections.lock().unwrap() <= CUTS)
     {
-        let talks = talkers.iter().map(|(client, _)| {
-            let name: &'static str = Box::leak(format!("m{said}").into_boxed_str());
-            said += 1;
-            chatter(client.clone(), name, 10, Arc::clone(&fates), world.clone())
+        let talks = talkers.iter().map(|client| {
+            rounds += 1;
+            chatter(client.clone(), rounds, Arc::clone(&fates))
         });
         world.wait(futures::future::join_all(talks));
-        assert!(said < 20_000, "the cuts are never used up");
+        assert!(rounds < 20_000, "the cuts are never used up");
     }
-    for (client, _) in talkers {
+    for client in talkers {
         world.wait(async move { client.close().await.unwrap() });
     }
     world.wait(async move { witness.close().await.unwrap() });
@@ -219,6 +215,6 @@ fn two_talk_over_lines_that_are_cut_a_thousand_times_and_every_message_is_accoun
             }
         }
         assert_eq!(missed, 0, "the room remembers enough");
-        assert!(next.unwrap() > 1_000);
+        assert_eq!(next, Some(witnessed.len() as u64 + 1));
     }
 }

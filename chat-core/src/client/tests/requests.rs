@@ -42,7 +42,7 @@ fn every_request_has_a_typed_answer() {
         assert_eq!(history[0].kind, MessageKind::Action);
         bob.message(&nick("alice"), body("psst")).await.unwrap();
         bob.ping().await.unwrap();
-        assert_eq!(bob.joined_rooms(), [rust.clone()]);
+        assert_eq!(bob.joined_rooms(), std::slice::from_ref(&rust));
         bob.leave(&rust).await.unwrap();
         assert!(bob.joined_rooms().is_empty());
         alice.set_topic(&rust, None).await.unwrap();
@@ -268,6 +268,5 @@ fn measure() -> usize {
     let line = std::sync::Arc::clone(&connector.line);
     let (alice, _events) = world.connect(connector, options("alice")).unwrap();
     world.join(&alice, "rust");
-    let carried = *line.carried.lock().unwrap();
-    carried
+    *line.carried.lock().unwrap()
 }

@@ -16,6 +16,7 @@ use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::protocol::JsonProtocol;
 use crate::runtime::{Runtime, RuntimeExt};
+use crate::session::Session;
 use crate::testing::{TestRuntime, TestStream, duplex};
 
 /// A server and a runtime whose time is moved by hand.
@@ -127,6 +128,23 @@ impl World {
         })
     }
 
+    /// Says the numbers from 1 to `count`, faster than any client could.
+    pub(super) fn speak(&self, name: &str, count: u64) {
+        let hub = self.hub.lock().unwrap().clone().unwrap();
+        let mut session = Session::open(&hub);
+        session.take_guest_nick();
+        session.join(&room(name)).unwrap();
+        for n in 1..=count {
+            let text = body(&n.to_string());
+            session.say(&room(name), MessageKind::Say, text).unwrap();
+            // It hears itself, and does not read.
+            session.outbox().take(usize::MAX, &mut Vec::new());
+            if n % 10 == 0 {
+                self.time.run();
+            }
+        }
+    }
+
     /// The events that are there, without any time passing.
     pub(super) fn heard(&self, events: &mut Events) -> Vec<Event> {
         self.time.run();
@@ -148,10 +166,11 @@ impl World {
 }
 
 pub(super) fn options(nick: &str) -> ClientOptions {
-    let mut options = ClientOptions::default();
-    options.nick = Some(Nick::parse(nick).unwrap());
-    options.random = RandomBits::new(|| 1 << 63);
-    options
+    ClientOptions {
+        nick: Some(Nick::parse(nick).unwrap()),
+        random: RandomBits::new(|| 1 << 63),
+        ..ClientOptions::default()
+    }
 }
 
 pub(super) fn room(name: &str) -> RoomName {
