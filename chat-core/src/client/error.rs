@@ -78,7 +78,8 @@ pub enum Disconnect {
     /// The server ended it and said why.
     #[error("closed by the server: {text}")]
     Closed {
-        /// A word for programs, such as `shutdown`.
+        /// A word for programs, such as `shutdown`; `text` where the server said it before it knew what the
+        /// client speaks.
         code: String,
         /// A sentence for people.
         text: String,

@@ -20,6 +20,11 @@ use crate::name::{NameError, Nick, RoomName};
 #[derive(Debug)]
 pub(super) struct Decoder {
     lines: Lines,
+    /// What the server has said in text, before the first frame: one that speaks both takes a client that
+    /// is slow to say hello for a person, and turns too many clients away before it knows what they speak.
+    text: Option<String>,
+    /// How many lines of text may still come; none once there was a frame.
+    patience: usize,
 }
 
 /// One line of a server.
@@ -155,6 +160,8 @@ impl Decoder {
     pub(super) fn new(max_line: usize) -> Self {
         Self {
             lines: Lines::new(max_line),
+            text: None,
+            patience: 8,
         }
     }
 
@@ -164,19 +171,32 @@ impl Decoder {
         loop {
             match self.lines.next(input)? {
                 framing::Frame::Line([]) => {}
-                framing::Frame::Line(line) => return Some(Frame::parse(line)),
+                framing::Frame::Line(line) if self.patience > 0 && !is_object(line) => {
+                    self.patience -= 1;
+                    self.text = Some(String::from_utf8_lossy(line).into());
+                }
+                framing::Frame::Line(line) => {
+                    self.patience = 0;
+                    return Some(Frame::parse(line));
+                }
                 framing::Frame::TooLong { limit } => {
                     return Some(Err(FrameError::TooLong { limit }));
                 }
             }
         }
     }
+
+    /// The last line that came in text, without its control characters.
+    pub(super) fn text(&self) -> Option<String> {
+        let text = self.text.as_ref()?.chars();
+        Some(text.filter(|c| !c.is_control()).take(200).collect())
+    }
 }
 
 impl Frame {
     fn parse(line: &[u8]) -> Result<Self, FrameError> {
         // An array would pass for the fields in their order.
-        if line.trim_ascii_start().first() != Some(&b'{') {
+        if !is_object(line) {
             let start = line.get(..40).unwrap_or(line);
             let start = String::from_utf8_lossy(start).escape_debug().to_string();
             return Err(FrameError::Malformed(format!("no JSON object: {start}")));
@@ -228,25 +248,25 @@ impl TryFrom<Wire> for Frame {
                 at: parse_time(&time)?,
             }),
             Wire::Joined { room, nick } => Event::Joined {
-                room: RoomName::parse(&room)?,
+                room: parse_room(&room)?,
                 nick: Nick::parse(&nick)?,
             },
             Wire::Left { room, nick } => Event::Left {
-                room: RoomName::parse(&room)?,
+                room: parse_room(&room)?,
                 nick: Nick::parse(&nick)?,
             },
             Wire::Quit { room, nick, reason } => Event::Quit {
-                room: RoomName::parse(&room)?,
+                room: parse_room(&room)?,
                 nick: Nick::parse(&nick)?,
                 reason: body(reason)?,
             },
             Wire::Renamed { room, from, nick } => Event::Renamed {
-                room: RoomName::parse(&room)?,
+                room: parse_room(&room)?,
                 from: Nick::parse(&from)?,
                 nick: Nick::parse(&nick)?,
             },
             Wire::Topic { room, nick, topic } => Event::Topic {
-                room: RoomName::parse(&room)?,
+                room: parse_room(&room)?,
                 nick: Nick::parse(&nick)?,
                 topic: body(topic)?,
             },
@@ -256,7 +276,7 @@ impl TryFrom<Wire> for Frame {
                 last,
                 presence,
             } => Event::Missed(Missed {
-                room: RoomName::parse(&room)?,
+                room: parse_room(&room)?,
                 messages: first.zip(last).filter(|(first, last)| first <= last),
                 presence,
             }),
@@ -272,7 +292,7 @@ impl TryFrom<WireMessage> for Message {
 
     fn try_from(wire: WireMessage) -> Result<Self, FrameError> {
         Ok(Self {
-            room: RoomName::parse(&wire.room)?,
+            room: parse_room(&wire.room)?,
             number: wire.number,
             sender: Nick::parse(&wire.from)?,
             kind: match wire.kind.as_str() {
@@ -317,7 +337,7 @@ impl Answer for Welcome {
             rooms: Vec<String>,
         }
         let wire: Wire = answer(ok)?;
-        let rooms = wire.rooms.iter().map(|room| RoomName::parse(room));
+        let rooms = wire.rooms.iter().map(|room| parse_room(room));
         Ok(Self {
             nick: Nick::parse(&wire.nick)?,
             token: wire.token,
@@ -338,7 +358,7 @@ impl Answer for Joined {
         }
         let wire: Wire = answer(ok)?;
         Ok(Self {
-            room: RoomName::parse(&wire.room)?,
+            room: parse_room(&wire.room)?,
             members: wire.members,
             last: wire.last,
             topic: wire.topic.as_deref().map(Body::parse).transpose()?,
@@ -357,7 +377,7 @@ impl Answer for Said {
         }
         let wire: Wire = answer(ok)?;
         Ok(Self {
-            room: RoomName::parse(&wire.room)?,
+            room: parse_room(&wire.room)?,
             number: wire.number,
             duplicate: wire.duplicate,
         })
@@ -387,7 +407,7 @@ impl Answer for Vec<RoomSummary> {
         }
         let rooms = answer::<Wire>(ok)?.rooms.into_iter().map(|wire| {
             Ok(RoomSummary {
-                name: RoomName::parse(&wire.room)?,
+                name: parse_room(&wire.room)?,
                 members: wire.members,
             })
         });
@@ -431,12 +451,21 @@ impl Answer for Vec<Message> {
     }
 }
 
+fn is_object(line: &[u8]) -> bool {
+    line.trim_ascii_start().first() == Some(&b'{')
+}
+
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, FrameError> {
     serde_json::from_slice(line).map_err(|error| FrameError::Malformed(error.to_string()))
 }
 
 fn answer<T: DeserializeOwned>(ok: Value) -> Result<T, FrameError> {
     serde_json::from_value(ok).map_err(|error| FrameError::Answer(error.to_string()))
+}
+
+/// A room as the server names it: never with a `#` in front that is not part of the name.
+fn parse_room(name: &str) -> Result<RoomName, NameError> {
+    RoomName::parse(&format!("#{name}"))
 }
 
 fn parse_time(time: &str) -> Result<SystemTime, FrameError> {
@@ -453,6 +482,8 @@ mod tests {
 
     fn decode(mut input: &[u8]) -> Vec<Result<Frame, FrameError>> {
         let mut decoder = Decoder::new(1_000);
+        let mut first: &[u8] = b"* welcome\n{}\n";
+        assert!(matches!(decoder.next(&mut first), Some(Ok(Frame::Unknown))));
         std::iter::from_fn(|| decoder.next(&mut input)).collect()
     }
 
@@ -526,6 +557,25 @@ mod tests {
         assert!(matches!(
             long[..],
             [Err(FrameError::TooLong { limit: 1_000 })]
+        ));
+    }
+
+    #[test]
+    fn text_before_the_first_frame_is_passed_over_for_a_while() {
+        let mut decoder = Decoder::new(1_000);
+        let mut input: &[u8] = b"* welcome, guest-1\n! full\x1b[2J\n";
+        assert!(decoder.next(&mut input).is_none());
+        assert_eq!(decoder.text().as_deref(), Some("! full[2J"));
+        let mut more: &[u8] = b"a\nb\nc\nd\ne\nf\ng\n";
+        assert!(matches!(decoder.next(&mut more), Some(Err(_))));
+    }
+
+    #[test]
+    fn a_room_is_named_without_a_number_sign_of_the_servers_own() {
+        let left = one(r##"{"event":"left","room":"#odd","nick":"bob"}"##);
+        assert!(matches!(
+            left,
+            Ok(Frame::Event(Event::Left { room, .. })) if room.as_str() == "#odd"
         ));
     }
 

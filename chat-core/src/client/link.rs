@@ -8,7 +8,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::alarm::Alarm;
 use super::error::Disconnect;
-use super::frame::Decoder;
+use super::frame::{Decoder, FrameError};
 use super::options::ClientOptions;
 use super::shared::Shared;
 use crate::runtime::{Runtime, after};
@@ -102,7 +102,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             Err(_) if self.shared.with(|state| state.conversation.is_quitting()) => {
                 return Poll::Ready(Hangup::Goodbye);
             }
-            Err(why) => return Poll::Ready(Hangup::Lost(why)),
+            Err(why) => return Poll::Ready(Hangup::Lost(self.in_words(why))),
         }
         self.poll_timers(cx)
     }
@@ -216,12 +216,33 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
                 return Poll::Ready(Hangup::OutOfTime);
             }
             if !is_ping {
-                return Poll::Ready(Hangup::Lost(Disconnect::TimedOut));
+                return Poll::Ready(Hangup::Lost(self.in_words(Disconnect::TimedOut)));
             }
             self.pinged_at = Some(self.runtime.now());
             self.shared.with(|state| state.conversation.ping());
             // There is something to write.
             cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Why the connection was lost, as far as the server has said it in text only.
+    fn in_words(&self, why: Disconnect) -> Disconnect {
+        let text = self.decoder.text().filter(|_| self.up_since.is_none());
+        match (text, why) {
+            (None, why) | (_, why @ (Disconnect::Closed { .. } | Disconnect::Refused { .. })) => {
+                why
+            }
+            (Some(text), why) => match text.strip_prefix("! ") {
+                Some(reason) => Disconnect::Closed {
+                    code: "text".into(),
+                    text: reason.into(),
+                },
+                None if matches!(why, Disconnect::TimedOut) => {
+                    let text = format!("no JSON, but {text:?}");
+                    Disconnect::BadFrame(FrameError::Malformed(text))
+                }
+                None => why,
+            },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
@@ -88,8 +88,8 @@ impl Default for LineId<'_> {
 struct Line<'a> {
     id: LineId<'a>,
     op: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "with_sign")]
+    room: Option<&'a RoomName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nick: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,7 +109,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     resume: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seen: Option<BTreeMap<&'a str, u64>>,
+    seen: Option<BTreeMap<String, u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,12 +131,12 @@ impl Request {
         let line = match self {
             Self::Join(room) => Line {
                 op: "join",
-                room: Some(room.as_str()),
+                room: Some(room),
                 ..Line::default()
             },
             Self::Leave(room) => Line {
                 op: "leave",
-                room: Some(room.as_str()),
+                room: Some(room),
                 ..Line::default()
             },
             Self::Say {
@@ -146,7 +146,7 @@ impl Request {
                 client_id,
             } => Line {
                 op: "say",
-                room: Some(room.as_str()),
+                room: Some(room),
                 kind: (*kind == MessageKind::Action).then_some("action"),
                 text: Some(body.as_str()),
                 client_id: Some(client_id),
@@ -165,7 +165,7 @@ impl Request {
             },
             Self::Topic { room, topic } => Line {
                 op: "topic",
-                room: Some(room.as_str()),
+                room: Some(room),
                 text: topic.as_ref().map(Body::as_str),
                 ..Line::default()
             },
@@ -175,12 +175,12 @@ impl Request {
             },
             Self::Who(room) => Line {
                 op: "who",
-                room: Some(room.as_str()),
+                room: Some(room),
                 ..Line::default()
             },
             Self::History { room, range, limit } => Line {
                 op: "history",
-                room: Some(room.as_str()),
+                room: Some(room),
                 before: match range {
                     HistoryRange::Before(number) => Some(*number),
                     _ => None,
@@ -240,7 +240,7 @@ impl Own<'_> {
                     op: "hello",
                     resume: Some(token),
                     seen: Some(
-                        seen.map(|(room, number)| (room.as_str(), *number))
+                        seen.map(|(room, number)| (room.to_string(), *number))
                             .collect(),
                     ),
                     ..Line::default()
@@ -257,14 +257,14 @@ impl Own<'_> {
                 Line {
                     id: LineId::Word(&rejoin),
                     op: "join",
-                    room: Some(room.as_str()),
+                    room: Some(room),
                     ..Line::default()
                 }
             }
             Own::Leave(room) => Line {
                 id: LineId::Word(id::LEAVE),
                 op: "leave",
-                room: Some(room.as_str()),
+                room: Some(room),
                 ..Line::default()
             },
             Own::Ping => Line {
@@ -280,6 +280,14 @@ impl Own<'_> {
             },
         };
         write(&line, out);
+    }
+}
+
+/// With a `#` in front, which is always right: the name itself may start with one.
+fn with_sign<S: Serializer>(room: &Option<&RoomName>, serializer: S) -> Result<S::Ok, S::Error> {
+    match room {
+        Some(room) => serializer.collect_str(room),
+        None => serializer.serialize_none(),
     }
 }
 

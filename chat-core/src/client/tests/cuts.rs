@@ -83,11 +83,10 @@ fn converse_over(cut: Option<Cut>) -> usize {
 fn a_conversation_that_is_cut_at_any_byte_goes_on_as_if_nothing_had_happened() {
     let bytes = converse_over(None);
     for after in 0..bytes {
-        for loses in [false, true] {
-            let cut = Cut { after, loses };
-            let result = std::panic::catch_unwind(|| converse_over(Some(cut)));
-            assert!(result.is_ok(), "{cut:?} of {bytes}");
-        }
+        let loses = after % 2 == 0;
+        let cut = Cut { after, loses };
+        let result = std::panic::catch_unwind(|| converse_over(Some(cut)));
+        assert!(result.is_ok(), "{cut:?} of {bytes}");
     }
 }
 

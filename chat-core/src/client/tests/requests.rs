@@ -78,6 +78,24 @@ fn name(event: &Event) -> &'static str {
 }
 
 #[test]
+fn a_room_whose_name_starts_with_a_number_sign_is_another_room() {
+    let world = World::new();
+    let (alice, mut events, line) = {
+        let connector = world.connector([]);
+        let line = std::sync::Arc::clone(&connector.line);
+        let (alice, events) = world.connect(connector, options("alice")).unwrap();
+        (alice, events, line)
+    };
+    let odd = world.join(&alice, "##rust");
+    assert_eq!((odd.as_str(), odd == room("rust")), ("#rust", false));
+    assert_eq!(world.say(&alice, "##rust", "hello").unwrap(), 1);
+    line.cut();
+    assert_eq!(world.say(&alice, "##rust", "again").unwrap(), 2);
+    assert_eq!(alice.joined_rooms(), [odd]);
+    assert_eq!(messages(&world.heard(&mut events)).len(), 2);
+}
+
+#[test]
 fn what_is_refused_is_refused_with_code_and_text() {
     let world = World::new();
     let (alice, _events) = world.client("alice");
@@ -120,6 +138,8 @@ fn a_server_that_is_none_is_an_error_at_once() {
             other => panic!("{other:?}"),
         }
     };
+    let full = connect(b"! the server is full (at most 1); try again later\n");
+    assert!(matches!(full, Disconnect::Closed { text, .. } if text.starts_with("the server is")));
     let text = connect("* welcome, guest-1 — you are in #general\n".as_bytes());
     assert!(matches!(text, Disconnect::BadFrame(_)), "{text:?}");
     assert!(matches!(connect(b"{}\n"), Disconnect::TimedOut));
