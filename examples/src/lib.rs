@@ -11,6 +11,8 @@
 //! | [`logging`] | logs on standard error |
 //! | [`exit`] | how the process ends |
 //!
+//! The client is a folder of its own, `src/bin/chat/`, and uses the last three of these.
+//!
 //! The programs in `examples/` do without all this: they show the least it takes to put a chat into
 //! a program that already lives on some runtime, or into one without a network.
 #![forbid(unsafe_code)]

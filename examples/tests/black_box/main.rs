@@ -1,6 +1,8 @@
 //! The servers and the example programs as black boxes: started, connected to, told to stop, never
 //! looked into.
 
+#[cfg(unix)]
+mod chat;
 mod client;
 mod embedding;
 mod program;

@@ -1,7 +1,7 @@
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use crate::client::Client;
 /// A running program, killed when dropped.
 pub(crate) struct Program {
     child: Child,
+    stdin: Option<ChildStdin>,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
 }
@@ -26,11 +27,20 @@ pub(crate) struct Ended {
 
 impl Program {
     pub(crate) fn start(path: impl AsRef<Path>, args: &[impl AsRef<OsStr>]) -> Self {
+        Self::start_with(path, args, Stdio::null())
+    }
+
+    /// A program that reads what is typed.
+    pub(crate) fn start_typing(path: impl AsRef<Path>, args: &[impl AsRef<OsStr>]) -> Self {
+        Self::start_with(path, args, Stdio::piped())
+    }
+
+    fn start_with(path: impl AsRef<Path>, args: &[impl AsRef<OsStr>], stdin: Stdio) -> Self {
         let path = path.as_ref();
         let mut child = Command::new(path)
             .args(args)
             .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -38,7 +48,33 @@ impl Program {
         Self {
             stdout: lines(child.stdout.take().unwrap()),
             stderr: lines(child.stderr.take().unwrap()),
+            stdin: child.stdin.take(),
             child,
+        }
+    }
+
+    /// Types lines.
+    pub(crate) fn types(&mut self, lines: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        writeln!(stdin, "{lines}").unwrap();
+    }
+
+    /// Types nothing more.
+    pub(crate) fn stops_typing(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Reads until this line has come on standard output.
+    pub(crate) fn prints(&self, awaited: &str) {
+        while self.line() != awaited {}
+    }
+
+    /// Reads until a line that starts like this has come on standard error.
+    pub(crate) fn complains(&self, awaited: &str) {
+        let mut line = String::new();
+        while !line.starts_with(awaited) {
+            let next = self.stderr.recv_timeout(DEADLINE);
+            line = next.unwrap_or_else(|error| panic!("never {awaited:?}: {error}"));
         }
     }
 
