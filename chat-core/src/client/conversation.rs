@@ -81,6 +81,9 @@ struct Seat {
     seen: Option<u64>,
     /// Whether it is being entered again in a new session.
     is_returning: bool,
+    /// Whether the client has been told that it is in: then a join that has no answer came later, and is
+    /// to be refused.
+    is_confirmed: bool,
 }
 
 impl Conversation {
@@ -338,6 +341,7 @@ impl Conversation {
                 let joined = Joined::read(ok)?;
                 let seat = self.rooms.entry(room.clone()).or_default();
                 seat.seen = seat.seen.max(Some(joined.last));
+                seat.is_confirmed = true;
                 Reply::Joined(joined)
             }
             Request::Leave(room) => {
@@ -421,6 +425,7 @@ impl Conversation {
                 let last = joined.last;
                 let seat = self.rooms.entry(room.clone()).or_default();
                 seat.is_returning = false;
+                seat.is_confirmed = true;
                 let missed = seat.seen.filter(|&seen| seen < last);
                 seat.seen = Some(last);
                 events.push(Event::Rejoined(joined), due);
@@ -551,6 +556,7 @@ impl Conversation {
         }
         for (room, seat) in &mut self.rooms {
             seat.is_returning = true;
+            seat.is_confirmed = false;
             self.last_number += 1;
             let number = self.last_number;
             self.rejoining.insert(number, room.clone());
@@ -606,7 +612,8 @@ impl Conversation {
                 }
                 (_, Request::Join(room), Fate::Resumed(_, there)) => {
                     // What entering tells can only be had by entering.
-                    pending.leaves_first = there.contains(room) && !left.contains(room);
+                    let is_in = self.rooms.get(room).is_some_and(|seat| seat.is_confirmed);
+                    pending.leaves_first = there.contains(room) && !is_in && !left.contains(room);
                     Verdict::Send
                 }
                 (_, Request::Leave(room), Fate::Resumed(_, there)) => {

@@ -64,7 +64,7 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the stream.
+    /// Dropping the future gives up: the client takes leave in the background.
     ///
     /// # Examples
     ///
@@ -113,7 +113,7 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up.
+    /// Dropping the future gives up: the client takes leave in the background.
     ///
     /// # Examples
     ///
@@ -222,7 +222,8 @@ impl Client {
     ///
     /// See [`Client`]. `Ok` means that the room has the message exactly once, also when the connection was
     /// lost meanwhile; [`Refused`](ClientError::Refused) and [`Ended`](ClientError::Ended) that it does
-    /// not have it.
+    /// not have it. A server remembers a limited number of ids: a client that says very much in a short
+    /// time is refused with `too_many_ids`.
     ///
     /// # Cancel safety
     ///

@@ -121,6 +121,33 @@ fn a_session_is_resumed_and_what_came_meanwhile_follows() {
 }
 
 #[test]
+fn a_join_of_a_room_that_one_is_in_is_refused_over_the_next_connection_too() {
+    for after in 0..400 {
+        let world = World::new();
+        let (bob, mut bobs) = world.client("bob");
+        world.join(&bob, "rust");
+        let cut = super::world::Cut {
+            after: 300 + after,
+            loses: after % 2 == 0,
+        };
+        let (alice, _events) = world
+            .connect(world.connector([cut]), options("alice"))
+            .unwrap();
+        world.join(&alice, "rust");
+        // Where the line is cut during the first join, that may have been repeated.
+        world.heard(&mut bobs);
+        let again = alice.clone();
+        let refused = world.wait(async move { again.join(&room("rust")).await });
+        assert!(
+            matches!(&refused, Err(ClientError::Refused { code, .. }) if code == "already_in"),
+            "cut after {after}: {refused:?}"
+        );
+        let heard = world.heard(&mut bobs);
+        assert!(heard.is_empty(), "cut after {after}: {heard:?}");
+    }
+}
+
+#[test]
 fn what_the_room_no_longer_remembers_is_told_exactly() {
     let mut config = HubConfig::default();
     config.room_memory.messages = 2;
