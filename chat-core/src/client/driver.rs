@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use futures::channel::oneshot;
 use futures::io::AsyncWriteExt;
 
-use super::alarm::Alarm;
 use super::connector::Connector;
 use super::error::{ClientError, Disconnect, End};
 use super::event::Event;
@@ -15,7 +14,7 @@ use super::link::{Hangup, Link};
 use super::options::ClientOptions;
 use super::request::Own;
 use super::shared::Shared;
-use crate::runtime::{Duplex, RuntimeExt, after};
+use crate::runtime::{Alarm, Duplex, RuntimeExt, after};
 
 /// What a client runs in the background: connects, talks, and connects again.
 pub(super) struct Driver<C> {

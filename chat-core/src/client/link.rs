@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use futures::io::{AsyncRead, AsyncWrite};
 
-use super::alarm::Alarm;
 use super::error::Disconnect;
 use super::frame::{Decoder, FrameError};
 use super::options::ClientOptions;
 use super::shared::Shared;
-use crate::runtime::{Runtime, after};
+use crate::runtime::{Alarm, Runtime, after};
 
 /// One connection to the server, for as long as it lasts: bytes on one side, the conversation on the
 /// other.

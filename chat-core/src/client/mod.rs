@@ -61,7 +61,6 @@
 //! # Ok(()) }
 //! ```
 
-mod alarm;
 mod answer;
 mod backoff;
 mod connector;

@@ -16,7 +16,6 @@ use std::time::Instant;
 use futures::io::{AsyncRead, AsyncWrite};
 use output::Output;
 
-use super::alarm::Alarm;
 use super::config::ConnectionConfig;
 use super::error::ConnectionError;
 use super::rate::Pace;
@@ -25,7 +24,7 @@ use crate::event::CloseReason;
 use crate::framing::Lines;
 use crate::hub::{Closing, Hub, HubError, Rest};
 use crate::protocol::{Flow, Protocol};
-use crate::runtime::{Address, Runtime, after};
+use crate::runtime::{Address, Alarm, Runtime, after};
 use crate::session::{Action, Done, Session, SessionHandle, Step};
 
 /// A connection as a future; made by [`serve_connection`](super::serve_connection).

@@ -1,6 +1,5 @@
 //! One connection: a stream, a protocol and a session, driven as one future.
 
-mod alarm;
 mod config;
 mod driver;
 mod error;

@@ -11,6 +11,7 @@
 //! An adapter is a few short files. `docs/PORTING.md` walks through one, and the conformance suite
 //! says whether it keeps the contract.
 
+mod alarm;
 mod group;
 mod interval;
 mod net;
@@ -24,6 +25,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+pub(crate) use alarm::Alarm;
 pub use group::{Closed, TaskGroup, TaskSpawner};
 pub use interval::Interval;
 pub use net::{Address, BACKLOG, Duplex, Listener, Net};

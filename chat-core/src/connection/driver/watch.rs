@@ -7,10 +7,9 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
 use super::output::Output;
-use crate::connection::alarm::Alarm;
 use crate::event::CloseReason;
 use crate::protocol::Protocol;
-use crate::runtime::after;
+use crate::runtime::{Alarm, after};
 
 /// What an open connection waits for.
 pub(super) enum Due {

@@ -2,37 +2,37 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use crate::runtime::{Runtime, Sleep};
+use super::{Runtime, Sleep};
 
-/// The one timer of a connection, for a deadline that moves with every sign of life.
+/// A timer for a deadline that moves all the time.
 ///
-/// The runtime's timer is not moved along: it goes off at a deadline of the past, finds that there is a
-/// later one, and is set again.
-pub(super) struct Alarm {
+/// The runtime's timer is not moved along when the deadline becomes a later one: it goes off too early,
+/// and is set again.
+pub(crate) struct Alarm {
     sleep: Pin<Box<dyn Sleep>>,
     set_to: Instant,
-    rung: bool,
+    has_rung: bool,
 }
 
 impl Alarm {
-    pub(super) fn new(runtime: &dyn Runtime, deadline: Instant) -> Self {
+    pub(crate) fn new(runtime: &dyn Runtime, deadline: Instant) -> Self {
         Self {
             sleep: runtime.sleep_until(deadline),
             set_to: deadline,
-            rung: false,
+            has_rung: false,
         }
     }
 
     /// Ready at `deadline`, which may be another one every time.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         loop {
-            if self.rung || deadline < self.set_to {
+            if self.has_rung || deadline < self.set_to {
                 self.sleep.as_mut().reset(deadline);
                 self.set_to = deadline;
-                self.rung = false;
+                self.has_rung = false;
             }
             ready!(self.sleep.as_mut().poll(cx));
-            self.rung = true;
+            self.has_rung = true;
             if deadline <= self.set_to {
                 return Poll::Ready(());
             }
