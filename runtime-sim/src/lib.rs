@@ -1,0 +1,21 @@
+//! The chat library on a machine that does not exist: one thread, virtual time, a network made of
+//! memory, and a seed that decides everything.
+//!
+//! - [`Sim`] is the machine, [`SimRuntime`] the handle to it that the library gets: the runtime contract,
+//!   as on any other runtime. What runs when, and what the network does to bytes, comes from the seed.
+//!
+//! `docs/TESTING.md` tells what is promised, how it is checked, and how to replay what was found.
+#![forbid(unsafe_code)]
+
+mod net;
+mod policy;
+mod random;
+mod runtime;
+mod strikes;
+mod trace;
+
+pub use net::{Rates, SimListener, SimStream, Way};
+pub use policy::Policy;
+pub use random::{Purpose, Random};
+pub use runtime::{Settings, Sim, SimRuntime, World};
+pub use strikes::{Strike, Strikes};
