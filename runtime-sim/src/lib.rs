@@ -7,15 +7,21 @@
 //! `docs/TESTING.md` tells what is promised, how it is checked, and how to replay what was found.
 #![forbid(unsafe_code)]
 
+mod model;
 mod net;
+mod plan;
 mod policy;
 mod random;
+mod run;
 mod runtime;
 mod strikes;
 mod trace;
 
+pub use model::{Broken, Promise, Sometimes, Sort};
 pub use net::{Rates, SimListener, SimStream, Way};
+pub use plan::{Action, Fault, FaultKind, Operation, Plan, PlanConfig, Size, shrink};
 pub use policy::Policy;
 pub use random::{Purpose, Random};
+pub use run::{Batch, Report, run};
 pub use runtime::{Settings, Sim, SimRuntime, World};
 pub use strikes::{Strike, Strikes};

@@ -63,13 +63,14 @@ impl Default for Rates {
 }
 
 impl Rates {
-    /// The same network with everything that strikes now and then switched off.
+    /// The network as it is when nothing is wrong any more: as fast as this one at least, and not slow.
     #[must_use]
     pub fn calm(self) -> Self {
+        let usual = Self::default();
         Self {
-            window: self.window,
-            latency: self.latency,
-            ..Self::default()
+            window: self.window.max(usual.window),
+            latency: self.latency.min(1_000),
+            ..usual
         }
     }
 }

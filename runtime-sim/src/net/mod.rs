@@ -7,7 +7,8 @@ mod network;
 mod pipe;
 mod stream;
 
+pub(crate) use connect::Place;
 pub use link::{Rates, Way};
 pub use listener::SimListener;
-pub(crate) use network::{ListenError, Network};
+pub(crate) use network::Network;
 pub use stream::SimStream;

@@ -97,6 +97,10 @@ impl Network {
                 pipe.breaks_after = None;
                 pipe.alarm = None;
                 arm(shared, id, index, pipe);
+                // There may be more room than there was.
+                if let Some(writer) = pipe.writer.take() {
+                    writer.wake();
+                }
             }
         }
     }

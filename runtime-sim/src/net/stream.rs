@@ -11,6 +11,11 @@ use crate::runtime::Shared;
 
 /// One end of a simulated connection.
 pub struct SimStream {
+    held: Arc<Held>,
+}
+
+/// What ends when nobody holds it any more.
+struct Held {
     shared: Arc<Shared>,
     id: u64,
     end: End,
@@ -18,16 +23,29 @@ pub struct SimStream {
 
 impl SimStream {
     pub(super) fn new(shared: Arc<Shared>, id: u64, end: End) -> Self {
-        Self { shared, id, end }
+        let held = Arc::new(Held { shared, id, end });
+        Self { held }
     }
 
     /// The number of the connection; both ends have the same.
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.held.id
+    }
+
+    /// The same end once more, for a task that reads while another one writes. It is dropped when both are.
+    pub(crate) fn twin(&self) -> Self {
+        let held = Arc::clone(&self.held);
+        Self { held }
+    }
+
+    /// Whether the other end has closed its sending half, and not just dropped it.
+    pub(crate) fn peer_has_closed(&self) -> bool {
+        let network = self.held.shared.network();
+        network.has_closed(self.held.id, 1 - self.held.end)
     }
 
     fn at(&self) -> (u64, End) {
-        (self.id, self.end)
+        (self.held.id, self.held.end)
     }
 }
 
@@ -37,8 +55,8 @@ impl AsyncRead for SimStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut network = self.shared.network();
-        network.poll_read(&self.shared, self.at(), cx, buf)
+        let mut network = self.held.shared.network();
+        network.poll_read(&self.held.shared, self.at(), cx, buf)
     }
 }
 
@@ -48,8 +66,8 @@ impl AsyncWrite for SimStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut network = self.shared.network();
-        network.poll_write(&self.shared, self.at(), cx, buf)
+        let mut network = self.held.shared.network();
+        network.poll_write(&self.held.shared, self.at(), cx, buf)
     }
 
     fn poll_write_vectored(
@@ -65,33 +83,33 @@ impl AsyncWrite for SimStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut network = self.shared.network();
-        network.poll_flush(&self.shared, self.at(), cx)
+        let mut network = self.held.shared.network();
+        network.poll_flush(&self.held.shared, self.at(), cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut network = self.shared.network();
-        if network.is_broken(self.id) {
+        let mut network = self.held.shared.network();
+        if network.is_broken(self.held.id) {
             return Poll::Ready(Ok(()));
         }
-        ready!(network.poll_flush(&self.shared, self.at(), cx))?;
-        network.finish(&self.shared, self.at(), true);
+        ready!(network.poll_flush(&self.held.shared, self.at(), cx))?;
+        network.finish(&self.held.shared, self.at(), true);
         Poll::Ready(Ok(()))
     }
 }
 
-impl Drop for SimStream {
+impl Drop for Held {
     fn drop(&mut self) {
         let mut network = self.shared.network();
-        network.let_go(&self.shared, self.at());
+        network.let_go(&self.shared, (self.id, self.end));
     }
 }
 
 impl fmt::Debug for SimStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SimStream")
-            .field("id", &self.id)
-            .field("end", &self.end)
+            .field("id", &self.held.id)
+            .field("end", &self.held.end)
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,95 @@
+//! The reference model: what the server has to do, said once more and as plainly as possible, and compared
+//! with what it does on every step of every run.
+//!
+//! The model is told of every frame that the server's protocol is handed ([`Witness`](crate::run)), in the
+//! order in which it happens, which is the order of the hub, as there is one thread. From that alone it
+//! knows what each session has to hear, what has to make way for it, and what the notice of that says. What
+//! is encoded for a session, and what its client receives, must be exactly that, byte for byte.
+
+mod commands;
+mod outbox;
+mod person;
+mod promise;
+mod room;
+mod sometimes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub(crate) use outbox::Limits;
+pub(crate) use person::{Person, Presence};
+pub use promise::{Broken, Promise};
+use room::Rooms;
+pub use sometimes::{Sometimes, Sort};
+
+/// The number of a connection in the network.
+pub(crate) type Id = u64;
+
+/// Everything that the server should know and do.
+pub(crate) struct Model {
+    pub(crate) limits: Limits,
+    pub(crate) rooms: Rooms,
+    /// Who has which nick, by its folded spelling.
+    pub(crate) nicks: BTreeMap<String, Id>,
+    pub(crate) last_guest: u64,
+    pub(crate) people: BTreeMap<Id, Person>,
+    pub(crate) broken: Option<Broken>,
+    pub(crate) sometimes: Sometimes,
+    /// Nanoseconds of virtual time, as of the last step.
+    pub(crate) now: u64,
+    pub(crate) shutdown: bool,
+    /// Whether the shutdown future is being polled, and has not given its orders yet.
+    pub(crate) giving_orders: bool,
+    /// Whether the server does not accept any more.
+    pub(crate) stopping: bool,
+    /// Whether connections may be dropped without a word.
+    pub(crate) cutting_off: bool,
+    pub(crate) received: u64,
+    pub(crate) accepted: u64,
+    /// How long a message may take to whom nothing is wrong with, in nanoseconds, where that can be said.
+    pub(crate) promptness: Option<u64>,
+}
+
+/// Bytes of the model's making, shared by all who get them.
+pub(crate) type Line = Arc<[u8]>;
+
+impl Model {
+    pub(crate) fn new(limits: Limits, promptness: Option<u64>) -> Self {
+        Self {
+            rooms: Rooms::new(limits.clone()),
+            limits,
+            nicks: BTreeMap::new(),
+            last_guest: 0,
+            people: BTreeMap::new(),
+            broken: None,
+            sometimes: Sometimes::default(),
+            now: 0,
+            shutdown: false,
+            giving_orders: false,
+            stopping: false,
+            cutting_off: false,
+            received: 0,
+            accepted: 0,
+            promptness,
+        }
+    }
+
+    /// Notes that a promise was broken, unless another one was before.
+    pub(crate) fn breaks(&mut self, promise: Promise, detail: impl Into<String>) {
+        let at = self.now;
+        self.broken.get_or_insert_with(|| Broken {
+            promise,
+            at: std::time::Duration::from_nanos(at),
+            detail: detail.into(),
+        });
+    }
+}
+
+/// A name without regard to case.
+pub(crate) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+pub(crate) fn line(text: String) -> Line {
+    text.into_bytes().into()
+}

@@ -1,0 +1,233 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::sometimes::{Sometimes, Sort};
+use super::{Line, line};
+
+/// What the server was configured to.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) outbox_messages: usize,
+    pub(crate) outbox_bytes: usize,
+    pub(crate) disconnect: bool,
+    pub(crate) memory_messages: usize,
+    pub(crate) memory_bytes: usize,
+    pub(crate) empty_rooms: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) max_per_address: Option<usize>,
+    /// In milliseconds.
+    pub(crate) idle: Option<u64>,
+}
+
+/// Something that happened in a room.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomEvent {
+    pub(crate) line: Line,
+    pub(crate) weight: usize,
+    pub(crate) room: Arc<str>,
+    /// Of a message.
+    pub(crate) number: Option<u64>,
+    pub(crate) at: u64,
+}
+
+/// What waits for one session.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Room(RoomEvent),
+    Direct(Line, usize),
+    Own(Line),
+    Missed(Missed),
+    /// The protocol does not see these go by.
+    Reply(Line),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Missed {
+    room: Arc<str>,
+    messages: Option<(u64, u64)>,
+    presence: u64,
+}
+
+/// A queue that is as slow as it is simple.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(crate) entries: VecDeque<Entry>,
+    count: usize,
+    bytes: usize,
+    direct_count: usize,
+    direct_bytes: usize,
+    answers: usize,
+    /// Whether nothing is taken any more.
+    pub(crate) closing: bool,
+    /// Whether that is because it overflowed.
+    pub(crate) overflowed: bool,
+}
+
+impl Queue {
+    fn fits(&self, limits: &Limits, weight: usize) -> bool {
+        self.count < limits.outbox_messages && self.bytes + weight <= limits.outbox_bytes
+    }
+
+    pub(crate) fn push_room(&mut self, event: &RoomEvent, limits: &Limits, some: &mut Sometimes) {
+        if self.closing {
+            return;
+        }
+        while !self.fits(limits, event.weight) {
+            some.count(Sort::Overflow);
+            if limits.disconnect {
+                return self.overflow();
+            }
+            if !self.drop_oldest(some) {
+                some.count(Sort::TooBig);
+                return self.note(self.entries.len(), event, some);
+            }
+        }
+        self.count += 1;
+        self.bytes += event.weight;
+        self.entries.push_back(Entry::Room(event.clone()));
+    }
+
+    pub(crate) fn push_direct(
+        &mut self,
+        line: Line,
+        weight: usize,
+        limits: &Limits,
+        some: &mut Sometimes,
+    ) -> bool {
+        let half = |limit: usize| limit.div_ceil(2);
+        if self.closing
+            || self.direct_count + 1 > half(limits.outbox_messages)
+            || self.direct_bytes + weight > half(limits.outbox_bytes)
+        {
+            return false;
+        }
+        if !self.fits(limits, weight) && limits.disconnect {
+            self.overflow();
+            return false;
+        }
+        while !self.fits(limits, weight) && self.drop_oldest(some) {}
+        self.count += 1;
+        self.bytes += weight;
+        self.direct_count += 1;
+        self.direct_bytes += weight;
+        self.entries.push_back(Entry::Direct(line, weight));
+        true
+    }
+
+    pub(crate) fn push_answer(&mut self, entry: Entry) {
+        if !self.closing {
+            if let Entry::Reply(bytes) = &entry {
+                self.answers += bytes.len();
+            }
+            self.entries.push_back(entry);
+        }
+    }
+
+    /// How many bytes of answers wait.
+    pub(crate) fn answers(&self) -> usize {
+        self.answers
+    }
+
+    /// Takes nothing more but these last words.
+    pub(crate) fn seal(&mut self, last_words: Line) {
+        self.closing = true;
+        if !last_words.is_empty() {
+            self.answers += last_words.len();
+            self.entries.push_back(Entry::Reply(last_words));
+        }
+    }
+
+    /// Takes the first entry out.
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        match &entry {
+            Entry::Room(event) => {
+                self.count -= 1;
+                self.bytes -= event.weight;
+            }
+            Entry::Direct(_, weight) => {
+                self.count -= 1;
+                self.bytes -= weight;
+                self.direct_count -= 1;
+                self.direct_bytes -= weight;
+            }
+            Entry::Reply(bytes) => self.answers -= bytes.len(),
+            Entry::Own(_) | Entry::Missed(_) => {}
+        }
+        Some(entry)
+    }
+
+    fn overflow(&mut self) {
+        self.closing = true;
+        self.overflowed = true;
+    }
+
+    fn drop_oldest(&mut self, some: &mut Sometimes) -> bool {
+        let is_room = |entry: &Entry| matches!(entry, Entry::Room(_));
+        let Some(place) = self.entries.iter().position(is_room) else {
+            return false;
+        };
+        let Some(Entry::Room(event)) = self.entries.remove(place) else {
+            return false;
+        };
+        self.count -= 1;
+        self.bytes -= event.weight;
+        self.note(place, &event, some);
+        true
+    }
+
+    /// Adds to the last note for that room before `place` if its numbers go on, or puts a new one there.
+    fn note(&mut self, place: usize, event: &RoomEvent, some: &mut Sometimes) {
+        some.count(match event.number {
+            Some(_) => Sort::Gap,
+            None => Sort::PresenceGap,
+        });
+        let before = self.entries.iter_mut().take(place).rev();
+        let mut notes = before.filter_map(|entry| match entry {
+            Entry::Missed(missed) if missed.room.eq_ignore_ascii_case(&event.room) => Some(missed),
+            _ => None,
+        });
+        if let Some(missed) = notes.next() {
+            match (event.number, &mut missed.messages) {
+                (None, _) => {
+                    missed.presence += 1;
+                    return;
+                }
+                (Some(number), Some((_, last))) if *last + 1 == number => {
+                    some.count(Sort::LongGap);
+                    *last = number;
+                    return;
+                }
+                (Some(number), none @ None) => {
+                    *none = Some((number, number));
+                    return;
+                }
+                _ => {}
+            }
+        }
+        let missed = Missed {
+            room: Arc::clone(&event.room),
+            messages: event.number.map(|number| (number, number)),
+            presence: u64::from(event.number.is_none()),
+        };
+        self.entries.insert(place, Entry::Missed(missed));
+    }
+}
+
+impl Missed {
+    pub(crate) fn line(&self) -> Line {
+        let mut text = String::new();
+        let room = &self.room;
+        if let Some((first, last)) = self.messages {
+            let count = last - first + 1;
+            let s = if count == 1 { "" } else { "s" };
+            text += &format!("* you missed {count} message{s} in {room} ({first}\u{2013}{last})\n");
+        }
+        if self.presence > 0 {
+            let (count, s) = (self.presence, if self.presence == 1 { "" } else { "s" });
+            text +=
+                &format!("* you missed {count} change{s} of members, nicks or topic in {room}\n");
+        }
+        line(text)
+    }
+}

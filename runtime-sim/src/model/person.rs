@@ -1,0 +1,372 @@
+use std::collections::VecDeque;
+
+use chat_core::event::CloseReason;
+use chat_core::framing::Frame;
+use chat_core::protocol::TextProtocol;
+
+use super::outbox::{Entry, Queue};
+use super::promise::Promise;
+use super::sometimes::Sort;
+use super::{Id, Line, Model, line};
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Connected, and the server has not said anything yet.
+    New,
+    /// A member of the hub.
+    Open,
+    /// Gone from the hub; its last words are on their way.
+    Leaving,
+    /// The server's side is gone.
+    Gone,
+}
+
+/// One connection: what its client has sent, and what the client has to hear.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) client: u32,
+    pub(crate) presence: Presence,
+    /// What the client has sent and the server has not handled.
+    sent: Vec<u8>,
+    /// Whether the rest of a line that is too long is still to come.
+    skipping: bool,
+    /// Whether the client has closed its half.
+    pub(crate) finished: bool,
+    pub(crate) nick: Option<String>,
+    /// The folded name of the room.
+    pub(crate) room: Option<String>,
+    pub(crate) welcomed: bool,
+    pub(crate) queue: Queue,
+    /// What was encoded and not received yet, and when that was said which is to arrive promptly.
+    expected: VecDeque<(Line, Option<u64>)>,
+    /// How much of the first of it was received.
+    offset: usize,
+    /// Whether the connection may end without a word, because a fault made it.
+    pub(crate) excused: bool,
+    /// Whether nothing is wrong with the client or its link.
+    pub(crate) prompt: bool,
+    /// Whether the server has said its last words to it.
+    dismissed: bool,
+    /// Whether the client still listens.
+    pub(crate) listens: bool,
+}
+
+impl Person {
+    fn new(client: u32, prompt: bool) -> Self {
+        Self {
+            client,
+            presence: Presence::New,
+            sent: Vec::new(),
+            skipping: false,
+            finished: false,
+            nick: None,
+            room: None,
+            welcomed: false,
+            queue: Queue::default(),
+            expected: VecDeque::new(),
+            offset: 0,
+            excused: false,
+            prompt,
+            dismissed: false,
+            listens: true,
+        }
+    }
+
+    /// Whether the server has handled everything that can be handled.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.sent.contains(&b'\n') && (!self.finished || self.sent.is_empty())
+    }
+
+    /// Whether the client has received everything.
+    pub(crate) fn is_told(&self) -> bool {
+        self.expected.is_empty() && self.queue.entries.is_empty()
+    }
+
+    /// What the client has not received, for people.
+    pub(crate) fn untold(&self) -> String {
+        let encoded: usize = self.expected.iter().map(|(line, _)| line.len()).sum();
+        format!(
+            "{} bytes encoded and {} entries queued, first {}",
+            encoded - self.offset.min(encoded),
+            self.queue.entries.len(),
+            self.expected
+                .front()
+                .map_or_else(|| "none".into(), |(line, _)| shown(line)),
+        )
+    }
+
+    /// Throws away the rest of a line that is too long.
+    fn skip(&mut self) {
+        if !self.skipping {
+            return;
+        }
+        match self.sent.iter().position(|&byte| byte == b'\n') {
+            Some(end) => {
+                self.sent.drain(..=end);
+                self.skipping = false;
+            }
+            None => self.sent.clear(),
+        }
+    }
+
+    /// Takes the line that a frame should hold off what was sent.
+    fn next_line(&mut self) -> Option<Option<Vec<u8>>> {
+        if self.skipping {
+            return None;
+        }
+        let end = self.sent.iter().position(|&byte| byte == b'\n');
+        let limit = TextProtocol::MAX_LINE;
+        let mut text = match end {
+            Some(end) => {
+                let text: Vec<_> = self.sent.drain(..=end).collect();
+                text[..end].to_vec()
+            }
+            None if self.sent.len() > limit => {
+                self.sent.clear();
+                self.skipping = true;
+                return Some(None);
+            }
+            None => std::mem::take(&mut self.sent),
+        };
+        if text.last() == Some(&b'\r') {
+            text.pop();
+        }
+        Some((text.len() <= limit).then_some(text))
+    }
+}
+
+/// Bytes as a text of bounded length.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(160)]).into_owned();
+    format!("{text:?}")
+}
+
+impl Model {
+    /// A client has connected.
+    pub(crate) fn connected(&mut self, id: Id, client: u32, prompt: bool) {
+        let person = Person::new(client, prompt);
+        self.people.insert(id, person);
+    }
+
+    /// A client's stream has taken bytes.
+    pub(crate) fn sent(&mut self, id: Id, bytes: &[u8]) {
+        if let Some(person) = self.people.get_mut(&id)
+            && matches!(person.presence, Presence::New | Presence::Open)
+        {
+            person.sent.extend_from_slice(bytes);
+            person.skip();
+        }
+    }
+
+    /// A client closes its half of the stream.
+    pub(crate) fn finished(&mut self, id: Id) {
+        if let Some(person) = self.people.get_mut(&id) {
+            person.finished = true;
+        }
+    }
+
+    /// A client does not listen any more.
+    pub(crate) fn stopped_listening(&mut self, id: Id) {
+        if let Some(person) = self.people.get_mut(&id) {
+            person.listens = false;
+            person.finished = true;
+        }
+    }
+
+    /// The server is handed a frame of a client. Returns the line that it should be; `None` for one that
+    /// is too long.
+    pub(crate) fn framed(&mut self, id: Id, frame: &Frame<'_>) -> Option<Vec<u8>> {
+        let Some(person) = self.people.get_mut(&id) else {
+            self.breaks(
+                Promise::Frames,
+                format!("a frame of nobody, connection {id}"),
+            );
+            return None;
+        };
+        let unended = !person.sent.contains(&b'\n');
+        let finished = person.finished;
+        let line = person.next_line();
+        let agrees = match (frame, &line) {
+            (Frame::Line(theirs), Some(Some(ours))) => ours == theirs && (!unended || finished),
+            (Frame::TooLong { .. }, Some(None)) => true,
+            _ => false,
+        };
+        if !agrees {
+            let detail = format!("connection {id}: the frame is {frame:?}, the line was {line:?}");
+            self.breaks(Promise::Frames, detail);
+        }
+        if unended {
+            self.sometimes.count(Sort::Unended);
+        }
+        line.flatten()
+    }
+
+    /// Something was encoded for a session.
+    pub(crate) fn encoded(&mut self, id: Id, bytes: &[u8]) {
+        let Some(person) = self.people.get_mut(&id) else {
+            return;
+        };
+        while let Some(Entry::Reply(_)) = person.queue.entries.front()
+            && let Some(Entry::Reply(line)) = person.queue.pop()
+        {
+            person.expected.push_back((line, None));
+        }
+        let (line, at) = match person.queue.pop() {
+            Some(Entry::Room(event)) => {
+                let at = event.number.map(|_| event.at);
+                (event.line, at)
+            }
+            Some(Entry::Direct(line, _) | Entry::Own(line)) => (line, None),
+            Some(Entry::Missed(missed)) => (missed.line(), None),
+            Some(Entry::Reply(_)) | None => (Line::from([]), None),
+        };
+        let agrees = *line == *bytes;
+        let theirs = (!agrees).then(|| shown(bytes));
+        let ours = (!agrees).then(|| shown(&line));
+        if !line.is_empty() {
+            person.expected.push_back((line, at));
+        }
+        if let (Some(theirs), Some(ours)) = (theirs, ours) {
+            let detail =
+                format!("connection {id}: {theirs} was encoded where {ours} should have been next");
+            self.breaks(Promise::Queue, detail);
+        }
+    }
+
+    /// A client has received bytes.
+    pub(crate) fn received(&mut self, id: Id, mut bytes: &[u8]) {
+        let (now, promptness) = (self.now, self.promptness);
+        self.received += bytes.len() as u64;
+        let Some(person) = self.people.get_mut(&id) else {
+            return;
+        };
+        while !bytes.is_empty() {
+            if person.expected.is_empty()
+                && let Some(Entry::Reply(_)) = person.queue.entries.front()
+                && let Some(Entry::Reply(line)) = person.queue.pop()
+            {
+                person.expected.push_back((line, None));
+            }
+            let Some((line, at)) = person.expected.front() else {
+                let detail = format!("connection {id}: {} was never said", shown(bytes));
+                return self.breaks(Promise::Delivery, detail);
+            };
+            let rest = &line[person.offset..];
+            let len = rest.len().min(bytes.len());
+            if rest[..len] != bytes[..len] {
+                let detail = format!(
+                    "connection {id}: {} came where {} should have been next",
+                    shown(bytes),
+                    shown(rest),
+                );
+                return self.breaks(Promise::Delivery, detail);
+            }
+            bytes = &bytes[len..];
+            person.offset += len;
+            if person.offset == line.len() {
+                if let (Some(at), Some(bound), true) = (*at, promptness, person.prompt)
+                    && now > at + bound
+                {
+                    let detail = format!(
+                        "connection {id}: {} took {} µs, at most {} are promised",
+                        shown(line),
+                        (now - at) / 1_000,
+                        bound / 1_000,
+                    );
+                    return self.breaks(Promise::Prompt, detail);
+                }
+                person.expected.pop_front();
+                person.offset = 0;
+            }
+        }
+    }
+
+    /// A client has read the end of its stream; `closed` says whether the server closed it.
+    pub(crate) fn ended(&mut self, id: Id, closed: bool) {
+        let (cutting_off, stopping) = (self.cutting_off, self.stopping);
+        let Some(person) = self.people.get_mut(&id) else {
+            return;
+        };
+        person.listens = false;
+        // Answers that nobody received yet: nothing follows them.
+        let told = person.is_told();
+        if closed {
+            if !told {
+                let detail = format!("connection {id}: not received: {}", person.untold());
+                return self.breaks(Promise::Complete, detail);
+            }
+            return self.sometimes.count(Sort::GracefulEnd);
+        }
+        match person.presence {
+            Presence::Leaving | Presence::Gone if person.dismissed => {
+                self.sometimes.count(Sort::CutOff);
+            }
+            _ if person.excused || cutting_off => {}
+            // It was waiting to be accepted when the listener was closed.
+            Presence::New if stopping => {}
+            presence => {
+                let detail = format!("connection {id} ended while it was {presence:?}");
+                self.breaks(Promise::Silence, detail);
+            }
+        }
+    }
+
+    /// The server says its last words to a client, as `reason` demands.
+    pub(crate) fn bids_farewell(&mut self, id: Id, reason: &CloseReason) {
+        let shutdown = self.shutdown;
+        let (idle, full) = (self.limits.idle, self.limits.max_connections);
+        let per_address = self.limits.max_per_address;
+        let Some(person) = self.people.get_mut(&id) else {
+            return;
+        };
+        let (sort, is_there) = match reason {
+            CloseReason::Quit => (Sort::Quit, person.presence == Presence::Leaving),
+            CloseReason::PeerClosed => (Sort::PeerClosed, person.finished),
+            CloseReason::Idle(_) => (Sort::Idle, idle.is_some()),
+            CloseReason::SlowConsumer => (Sort::SlowConsumer, person.queue.overflowed),
+            CloseReason::Shutdown => (Sort::Shutdown, shutdown),
+            CloseReason::ServerFull { limit } => (Sort::ServerFull, *limit == full),
+            CloseReason::AddressFull { limit } => (Sort::AddressFull, Some(*limit) == per_address),
+            _ => (Sort::Refused, false),
+        };
+        let refused = person.presence == Presence::New;
+        let last_words = match reason {
+            CloseReason::PeerClosed => line(String::new()),
+            CloseReason::Quit => line("* goodbye\n".into()),
+            CloseReason::Shutdown => line("* server shutting down\n".into()),
+            reason => line(format!("! {reason}\n")),
+        };
+        if refused {
+            // Told in the background, if at all.
+            person.excused = true;
+        }
+        self.sometimes.count(sort);
+        if !is_there {
+            self.breaks(
+                Promise::Reason,
+                format!("connection {id} is closed with {reason:?}"),
+            );
+        }
+        self.leave(id, None);
+        let Some(person) = self.people.get_mut(&id) else {
+            return;
+        };
+        if *reason == CloseReason::Shutdown && !person.queue.entries.is_empty() {
+            self.sometimes.count(Sort::ShutdownQueued);
+        }
+        person.queue.seal(last_words);
+        person.sent.clear();
+        person.presence = Presence::Leaving;
+        person.dismissed = true;
+    }
+
+    /// The server has let go of a connection.
+    pub(crate) fn dropped(&mut self, id: Id) {
+        self.leave(id, None);
+        if let Some(person) = self.people.get_mut(&id) {
+            person.presence = Presence::Gone;
+            person.queue.closing = true;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use std::fmt;
+use std::time::Duration;
+
+macro_rules! promises {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+        /// Something that the library promises.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Promise { $($(#[$doc])* $name,)* }
+
+        impl fmt::Display for Promise {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$name => $text,)* })
+            }
+        }
+    };
+}
+
+promises! {
+    /// Nothing panics, and nothing goes on for ever.
+    NoPanic => "nothing panics, waits for ever or spins",
+    /// Lines are cut out of the bytes as the peer sent them, in their order.
+    Frames => "the lines of a client are handled as it sent them, once and in order",
+    /// A session hears of everything in its rooms, once and in the order of the room; what made way for
+    /// other things is announced exactly; what waits is bounded.
+    Queue => "a session is told exactly what happened, in order, or exactly what it missed",
+    /// A client receives what was encoded for it.
+    Delivery => "a client receives exactly what was meant for it, in order",
+    /// What was accepted arrives, as long as the connection is closed in good order.
+    Complete => "a connection that is closed in good order has delivered everything",
+    /// Connections end for a reason.
+    Reason => "a connection is closed for a reason that is there",
+    /// Connections do not just vanish.
+    Silence => "a connection does not end without a word",
+    /// A slow member does not hold up others.
+    Prompt => "nobody waits because another member is slow",
+    /// When nothing is wrong any more, everything comes to rest.
+    Drains => "everything is delivered soon after the faults have stopped",
+    /// The rooms and members are those of the model.
+    Membership => "at rest, rooms and members are those that they should be",
+    /// A shutdown says how many connections drained.
+    Shutdown => "a shutdown ends in time and reports what became of the connections",
+    /// At the end nothing is left.
+    NothingLeft => "at the end no task, timer, connection, byte, nick or room is left",
+}
+
+/// A promise that was broken, and how that showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which one.
+    pub promise: Promise,
+    /// When, in virtual time.
+    pub at: Duration,
+    /// How.
+    pub detail: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "broken promise: {}\n  at {:?}: {}",
+            self.promise, self.at, self.detail
+        )
+    }
+}

@@ -1,0 +1,122 @@
+use std::fmt;
+
+macro_rules! sometimes {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+        /// A rare branch that should really be taken now and then.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Sort { $($(#[$doc])* $name,)* }
+
+        impl Sort {
+            /// All there are.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// What it is called in reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+sometimes! {
+    /// An outbox overflowed.
+    Overflow => "outbox overflowed",
+    /// A gap was announced.
+    Gap => "gap announced",
+    /// A gap of several messages was announced.
+    LongGap => "gap of several messages",
+    /// Missed joins and leaves were announced.
+    PresenceGap => "missed presence announced",
+    /// Not even an empty outbox could hold an event.
+    TooBig => "event larger than an outbox",
+    /// A slow consumer was disconnected.
+    SlowConsumer => "slow consumer disconnected",
+    /// A private message was delivered.
+    Private => "private message",
+    /// A private message did not fit.
+    RecipientFull => "private message refused",
+    /// A nick was taken already.
+    NickTaken => "nick taken",
+    /// A nick was changed.
+    NickChanged => "nick changed",
+    /// A nick was respelled.
+    NickRespelled => "nick respelled",
+    /// A room was left for another.
+    Moved => "room changed",
+    /// A room was forgotten.
+    RoomForgotten => "room forgotten",
+    /// A remembered room was entered again.
+    RoomRemembered => "empty room entered again",
+    /// History was shown.
+    History => "history shown",
+    /// A room forgot its oldest message.
+    MemoryFull => "message forgotten",
+    /// A line was too long.
+    TooLong => "line refused for its length",
+    /// A line was not UTF-8.
+    NotUtf8 => "line refused for its bytes",
+    /// A command was refused.
+    Refused => "command refused",
+    /// The last line had no end.
+    Unended => "last line without its end",
+    /// The server was full.
+    ServerFull => "refused: server full",
+    /// An address had too many connections.
+    AddressFull => "refused: address full",
+    /// A silent client was closed.
+    Idle => "closed for silence",
+    /// Somebody said goodbye.
+    Quit => "closed by /quit",
+    /// The peer closed first.
+    PeerClosed => "closed by the peer",
+    /// A session was told to close by a shutdown.
+    Shutdown => "closed by shutdown",
+    /// A shutdown found something waiting.
+    ShutdownQueued => "shutdown with a full outbox",
+    /// A connection was cut off.
+    CutOff => "cut off while closing",
+    /// More than 64 KiB of answers waited.
+    Deaf => "answers held up the input",
+    /// Everybody was gone and came back.
+    GracefulEnd => "closed in good order",
+}
+
+/// How often each rare branch was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sometimes([u64; Sort::ALL.len()]);
+
+impl Default for Sometimes {
+    fn default() -> Self {
+        Self([0; Sort::ALL.len()])
+    }
+}
+
+impl Sometimes {
+    /// Counts one.
+    pub fn count(&mut self, sort: Sort) {
+        self.0[sort as usize] += 1;
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in self.0.iter_mut().zip(other.0) {
+            *sum += more;
+        }
+    }
+
+    /// How often it happened.
+    pub fn of(&self, sort: Sort) -> u64 {
+        self.0[sort as usize]
+    }
+}
+
+/// A line for each.
+impl fmt::Display for Sometimes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &sort in Sort::ALL {
+            writeln!(f, "  {:<32} {:>12}", sort.name(), self.of(sort))?;
+        }
+        Ok(())
+    }
+}

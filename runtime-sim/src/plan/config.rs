@@ -1,0 +1,126 @@
+use crate::net::Rates;
+use crate::policy::Policy;
+
+macro_rules! config {
+    ($($(#[$doc:meta])* $name:ident = $default:expr,)*) => {
+        /// How the machine, the server and the network of a [`Plan`](super::Plan) are set up.
+        ///
+        /// The default is a server as it comes, ten clients, and a network without a fault.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct PlanConfig {
+            /// In which order tasks run.
+            pub policy: Policy,
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Default for PlanConfig {
+            fn default() -> Self {
+                Self { policy: Policy::Random, $($name: $default,)* }
+            }
+        }
+
+        impl PlanConfig {
+            /// The numbers in it, by name.
+            pub(super) fn numbers(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+
+            /// The place of the number of that name.
+            pub(super) fn number_mut(&mut self, name: &str) -> Option<&mut u64> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+config! {
+    /// How many clients there are.
+    clients = 10,
+    /// Whether every other client comes over a Unix socket.
+    unix = 0,
+    /// Whether connections are served by a loop of the program's own instead of a `Server`.
+    own_loop = 0,
+    /// `OutboxLimits::messages`.
+    outbox_messages = 1_024,
+    /// `OutboxLimits::bytes`.
+    outbox_bytes = 1024 * 1024,
+    /// Whether a slow consumer is disconnected.
+    disconnect = 0,
+    /// `MemoryLimits::messages`.
+    memory_messages = 100,
+    /// `MemoryLimits::bytes`.
+    memory_bytes = 256 * 1024,
+    /// `HubConfig::empty_rooms`.
+    empty_rooms = 100,
+    /// `ServerConfig::max_connections`.
+    max_connections = 10_000,
+    /// `ServerConfig::max_per_address`; 0 for no limit.
+    max_per_address = 0,
+    /// `ConnectionConfig::idle_timeout` in milliseconds; 0 for none.
+    idle_ms = 300_000,
+    /// `ConnectionConfig::close_timeout` in milliseconds.
+    close_ms = 5_000,
+    /// `ConnectionConfig::linger` in milliseconds.
+    linger_ms = 1_000,
+    /// How many milliseconds a shutdown may take.
+    shutdown_ms = 5_000,
+    /// `Rates::window`.
+    window = 64 * 1024,
+    /// `Rates::latency`.
+    latency = 0,
+    /// `Rates::jitter`.
+    jitter = 0,
+    /// `Rates::short_read`.
+    short_read = 0,
+    /// `Rates::one_byte_read`.
+    one_byte_read = 0,
+    /// `Rates::spurious_read`.
+    spurious_read = 0,
+    /// `Rates::interrupted_read`.
+    interrupted_read = 0,
+    /// `Rates::short_write`.
+    short_write = 0,
+    /// `Rates::one_byte_write`.
+    one_byte_write = 0,
+    /// `Rates::spurious_write`.
+    spurious_write = 0,
+    /// `Rates::interrupted_write`.
+    interrupted_write = 0,
+    /// `Rates::stalled_flush`.
+    stalled_flush = 0,
+    /// `Rates::split`.
+    split = 0,
+    /// `Rates::coalesce`.
+    coalesce = 0,
+    /// `Rates::timer_skew`.
+    timer_skew = 0,
+}
+
+impl PlanConfig {
+    /// How bad the network is.
+    pub(crate) fn rates(&self) -> Rates {
+        let rate = |rate: u64| u32::try_from(rate).unwrap_or(u32::MAX);
+        Rates {
+            window: usize::try_from(self.window).unwrap_or(usize::MAX).max(1),
+            // Where nothing takes time, a small window moves any number of bytes at one instant.
+            latency: self.latency.max(1),
+            jitter: self.jitter,
+            short_read: rate(self.short_read),
+            one_byte_read: rate(self.one_byte_read),
+            spurious_read: rate(self.spurious_read),
+            interrupted_read: rate(self.interrupted_read),
+            short_write: rate(self.short_write),
+            one_byte_write: rate(self.one_byte_write),
+            spurious_write: rate(self.spurious_write),
+            interrupted_write: rate(self.interrupted_write),
+            stalled_flush: rate(self.stalled_flush),
+            split: rate(self.split),
+            coalesce: rate(self.coalesce),
+            timer_skew: rate(self.timer_skew),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+use super::{Action, Fault, FaultKind, Operation, Plan, PlanConfig};
+use crate::net::Way;
+use crate::policy::Policy;
+use crate::random::{Purpose, Random};
+
+/// How much a drawn plan does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// What the seed says: from a handful of operations to a thousand.
+    Drawn,
+    /// Ten clients that say a hundred things each, for measuring.
+    TenByHundred,
+}
+
+impl Plan {
+    /// The plan of a seed: sizes, limits and rates are drawn anew for each, and about half of the faults
+    /// are off in each, so that the others get further.
+    pub fn from_seed(seed: u64) -> Self {
+        Self::drawn(seed, Size::Drawn)
+    }
+
+    /// As [`from_seed`](Plan::from_seed), of a given size.
+    pub fn drawn(seed: u64, size: Size) -> Self {
+        let mut random = Random::new(seed, Purpose::Workload);
+        let mut plan = Self {
+            seed,
+            config: draw_config(&mut random, size),
+            operations: Vec::new(),
+            faults: Vec::new(),
+        };
+        let span = 1_000 * *random.pick(&[10, 100, 1_000, 1_000, 10_000]);
+        let count = match size {
+            Size::Drawn => plan.config.clients * *random.pick(&[2, 5, 10, 20, 40]),
+            Size::TenByHundred => plan.config.clients * 100,
+        };
+        let mix = Mix::draw(&mut random, size);
+        for _ in 0..count {
+            let client = small(random.below(plan.config.clients));
+            let at = random.below(span);
+            let action = mix.action(&mut random);
+            plan.operations.push(Operation { at, client, action });
+        }
+        plan.operations.sort_by_key(|operation| operation.at);
+        if size == Size::Drawn {
+            plan.draw_faults(&mut random, span);
+        }
+        plan
+    }
+
+    fn draw_faults(&mut self, random: &mut Random, span: u64) {
+        let on: Vec<bool> = (0..12).map(|_| random.below(2) == 0).collect();
+        let count = *random.pick(&[0, 0, 2, 5, 10, 20]);
+        for _ in 0..count {
+            let which = random.index(on.len());
+            if !on[which] {
+                continue;
+            }
+            let client = small(random.below(self.config.clients));
+            let way = *random.pick(&[Way::Up, Way::Down, Way::Both]);
+            let ms = small(random.between(1, 1 + span / 2_000));
+            let bytes = small(random.below(400));
+            let kind = match which {
+                0 | 1 => FaultKind::Clog(client, way, ms),
+                2 => FaultKind::Partition(client, way, ms),
+                3 => FaultKind::Reset(client),
+                4 | 5 => FaultKind::ResetWithin(client, way, bytes),
+                6 => FaultKind::Refuse(ms),
+                7 => FaultKind::Slow(ms, small(random.between(1, 200))),
+                8 => FaultKind::AcceptErrors(small(random.between(1, 8))),
+                9 => FaultKind::AcceptAborts(small(random.between(1, 8))),
+                10 => FaultKind::DropFuture(client, small(random.below(20))),
+                _ => FaultKind::WallClockBack(ms),
+            };
+            let at = random.below(span);
+            self.faults.push(Fault { at, kind });
+        }
+        let end = match random.below(10) {
+            0..=2 => Some(FaultKind::Shutdown),
+            3 => Some(FaultKind::DropServer),
+            _ => None,
+        };
+        if let Some(kind) = end {
+            let at = span / 2 + random.below(span / 2);
+            self.faults.push(Fault { at, kind });
+        }
+        self.faults.sort_by_key(|fault| fault.at);
+    }
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
+    let mut config = PlanConfig {
+        clients: match size {
+            Size::Drawn => random.between(1, 12),
+            Size::TenByHundred => 10,
+        },
+        unix: random.below(2),
+        own_loop: random.below(2),
+        policy: match random.below(8) {
+            0 | 1 => Policy::Random,
+            2 => Policy::Fifo,
+            3 => Policy::Lifo,
+            4 | 5 => Policy::Priorities {
+                changes: small(random.below(20)),
+            },
+            _ => Policy::Starve {
+                task: random.between(1, 20),
+                hold: random.between(1, 20_000),
+            },
+        },
+        ..PlanConfig::default()
+    };
+    // Half of everything is as usual in any plan.
+    let mut maybe = |place: &mut u64, choices: &[u64]| {
+        if random.below(2) == 0 {
+            *place = *random.pick(choices);
+        }
+    };
+    maybe(&mut config.outbox_messages, &[1, 2, 3, 4, 8, 16, 64]);
+    maybe(
+        &mut config.outbox_bytes,
+        &[64, 128, 300, 1_000, 4_000, 16_000],
+    );
+    maybe(&mut config.disconnect, &[0, 0, 1]);
+    maybe(&mut config.memory_messages, &[0, 1, 2, 10]);
+    maybe(&mut config.memory_bytes, &[0, 100, 1_000]);
+    maybe(&mut config.empty_rooms, &[0, 1, 2]);
+    maybe(&mut config.max_connections, &[1, 3, 8, 16]);
+    maybe(&mut config.max_per_address, &[1, 2, 3]);
+    maybe(&mut config.idle_ms, &[0, 50, 500, 2_000]);
+    maybe(&mut config.close_ms, &[0, 10, 100]);
+    maybe(&mut config.linger_ms, &[0, 10, 100]);
+    maybe(&mut config.shutdown_ms, &[0, 1, 50]);
+    maybe(&mut config.window, &[1, 16, 100, 500, 2_000, 16_000]);
+    maybe(&mut config.latency, &[1, 100, 2_000, 50_000]);
+    maybe(&mut config.jitter, &[1, 100, 10_000]);
+    for place in [
+        &mut config.short_read,
+        &mut config.one_byte_read,
+        &mut config.spurious_read,
+        &mut config.interrupted_read,
+        &mut config.short_write,
+        &mut config.one_byte_write,
+        &mut config.spurious_write,
+        &mut config.interrupted_write,
+        &mut config.stalled_flush,
+        &mut config.split,
+        &mut config.coalesce,
+        &mut config.timer_skew,
+    ] {
+        maybe(place, &[0, 10, 50, 200]);
+    }
+    if size == Size::TenByHundred {
+        let usual = PlanConfig::default();
+        config.window = usual.window;
+        config.max_connections = usual.max_connections;
+        config.max_per_address = usual.max_per_address;
+        config.idle_ms = usual.idle_ms;
+        config.disconnect = usual.disconnect;
+    }
+    config
+}
+
+/// How often clients do what, in one plan.
+struct Mix {
+    weights: [u64; 22],
+    rooms: u64,
+    nicks: u64,
+    length: u64,
+}
+
+impl Mix {
+    fn draw(random: &mut Random, size: Size) -> Self {
+        let mut weights = [0; 22];
+        for weight in &mut weights {
+            // Half of what there is to do is left out of each plan.
+            *weight = random.below(2) * random.between(1, 4);
+        }
+        // People talk, most of the time.
+        weights[1] += 20;
+        if size == Size::TenByHundred {
+            weights = [0; 22];
+            weights[1] = 1;
+        }
+        Self {
+            weights,
+            rooms: random.between(1, 4),
+            nicks: random.between(2, 12),
+            length: match size {
+                Size::Drawn => *random.pick(&[1, 10, 60, 60, 300, 3_000]),
+                Size::TenByHundred => 120,
+            },
+        }
+    }
+
+    fn action(&self, random: &mut Random) -> Action {
+        let mut left = random.below(self.weights.iter().sum());
+        let mut which = 0;
+        for (index, &weight) in self.weights.iter().enumerate() {
+            which = index;
+            if left < weight {
+                break;
+            }
+            left -= weight;
+        }
+        let len = small(random.between(1, self.length));
+        let few = small(random.between(1, 8));
+        match which {
+            0 => Action::Connect,
+            1 => Action::Say(len),
+            2 => Action::Burst(small(random.between(2, 40)), len.min(300)),
+            3 => Action::Act(len),
+            4 => Action::Private(small(random.below(2 * self.nicks)), len),
+            5 => Action::Join(small(random.below(self.rooms * 2))),
+            6 => Action::Nick(small(random.below(self.nicks))),
+            7 => Action::Who,
+            8 => Action::Rooms,
+            9 => Action::History(small(random.between(1, 120))),
+            10 => Action::Help(small(random.between(1, 400))),
+            11 => Action::Quit(len - 1),
+            12 => Action::Blank,
+            13 => Action::Rubbish(len),
+            14 => Action::Line(small(random.between(4_090, 4_110))),
+            15 => Action::Cut(len),
+            16 => Action::HalfClose,
+            17 => Action::Vanish,
+            18 => Action::Pause(small(random.between(1, 2_000))),
+            19 => Action::Deaf,
+            20 => Action::Drip(len.min(60)),
+            _ => Action::Storm(few),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use super::{Action, FaultKind, Plan, PlanConfig};
+use crate::policy::Policy;
+
+/// Makes a plan smaller as long as `fails` says that it still fails in the same way: drops clients,
+/// faults and operations, takes settings back to what is usual, and then simplifies what is left. Tries at
+/// most `tries` plans.
+pub fn shrink(plan: &Plan, tries: usize, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
+    let mut shrinker = Shrinker {
+        best: plan.clone(),
+        tries,
+        fails: &mut fails,
+    };
+    loop {
+        let before = shrinker.best.clone();
+        shrinker.drop_clients();
+        shrinker.drop_faults();
+        shrinker.drop_operations();
+        shrinker.take_settings_back();
+        shrinker.simplify();
+        if shrinker.best == before || shrinker.tries == 0 {
+            return shrinker.best;
+        }
+    }
+}
+
+struct Shrinker<'a> {
+    best: Plan,
+    tries: usize,
+    fails: &'a mut dyn FnMut(&Plan) -> bool,
+}
+
+impl Shrinker<'_> {
+    /// Keeps `plan` if it still fails.
+    fn try_plan(&mut self, plan: Plan) -> bool {
+        if self.tries == 0 || plan == self.best {
+            return false;
+        }
+        self.tries -= 1;
+        let fails = (self.fails)(&plan);
+        if fails {
+            self.best = plan;
+        }
+        fails
+    }
+
+    fn drop_clients(&mut self) {
+        for client in (0..u32::try_from(self.best.config.clients).unwrap_or(0)).rev() {
+            let mut plan = self.best.clone();
+            plan.operations
+                .retain(|operation| operation.client != client);
+            self.try_plan(plan);
+        }
+    }
+
+    fn drop_faults(&mut self) {
+        let mut index = 0;
+        while index < self.best.faults.len() {
+            let mut plan = self.best.clone();
+            plan.faults.remove(index);
+            if !self.try_plan(plan) {
+                index += 1;
+            }
+        }
+    }
+
+    /// Drops runs of operations, long ones first.
+    fn drop_operations(&mut self) {
+        let mut len = self.best.operations.len().div_ceil(2);
+        while len > 0 {
+            let mut start = 0;
+            while start < self.best.operations.len() {
+                let mut plan = self.best.clone();
+                let end = (start + len).min(plan.operations.len());
+                plan.operations.drain(start..end);
+                if !self.try_plan(plan) {
+                    start += len;
+                }
+            }
+            len /= 2;
+        }
+    }
+
+    fn take_settings_back(&mut self) {
+        let default = PlanConfig::default();
+        for (name, usual) in default.numbers() {
+            let mut plan = self.best.clone();
+            if name != "clients"
+                && let Some(place) = plan.config.number_mut(name)
+            {
+                *place = usual;
+                self.try_plan(plan);
+            }
+        }
+        for policy in [Policy::Fifo, Policy::Random] {
+            let mut plan = self.best.clone();
+            plan.config.policy = policy;
+            if plan.config.policy != self.best.config.policy && self.try_plan(plan) {
+                break;
+            }
+        }
+    }
+
+    fn simplify(&mut self) {
+        for index in 0..self.best.operations.len() {
+            for action in simpler(self.best.operations[index].action) {
+                let mut plan = self.best.clone();
+                plan.operations[index].action = action;
+                self.try_plan(plan);
+            }
+            // As early as the one before, and then at a round number.
+            let before = index
+                .checked_sub(1)
+                .map_or(0, |i| self.best.operations[i].at);
+            let at = self.best.operations[index].at;
+            for at in [before, at - at % 1_000] {
+                let mut plan = self.best.clone();
+                plan.operations[index].at = at.max(before);
+                if self.try_plan(plan) {
+                    break;
+                }
+            }
+        }
+        for index in 0..self.best.faults.len() {
+            for kind in simpler_fault(self.best.faults[index].kind) {
+                let mut plan = self.best.clone();
+                plan.faults[index].kind = kind;
+                self.try_plan(plan);
+            }
+        }
+    }
+}
+
+fn simpler(action: Action) -> Vec<Action> {
+    match action {
+        Action::Say(len) if len > 1 => vec![Action::Say(1), Action::Say(len / 2)],
+        Action::Burst(times, len) => vec![
+            Action::Say(len),
+            Action::Burst(times / 2, len),
+            Action::Burst(times - 1, len),
+            Action::Burst(times, 1),
+        ],
+        Action::Act(len) => vec![Action::Say(len)],
+        Action::Private(to, len) if len > 1 => vec![Action::Private(to, 1)],
+        Action::Help(times) if times > 1 => vec![Action::Help(1), Action::Help(times / 2)],
+        Action::Quit(len) if len > 0 => vec![Action::Quit(0)],
+        Action::Rubbish(len) if len > 1 => vec![Action::Rubbish(1), Action::Rubbish(len / 2)],
+        Action::Drip(len) => vec![Action::Say(len)],
+        Action::Storm(times) if times > 1 => vec![Action::Storm(1), Action::Storm(times / 2)],
+        Action::Pause(ms) if ms > 1 => vec![Action::Pause(ms / 2)],
+        _ => Vec::new(),
+    }
+}
+
+fn simpler_fault(kind: FaultKind) -> Vec<FaultKind> {
+    match kind {
+        FaultKind::Clog(client, way, ms) if ms > 1 => vec![FaultKind::Clog(client, way, ms / 2)],
+        FaultKind::Partition(client, way, ms) => vec![FaultKind::Clog(client, way, ms)],
+        FaultKind::ResetWithin(client, ..) => vec![FaultKind::Reset(client)],
+        FaultKind::DropFuture(client, polls) if polls > 0 => {
+            vec![FaultKind::DropFuture(client, 0)]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,390 @@
+use std::any::Any;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chat_core::hub::Hub;
+use chat_core::runtime::{Net, Runtime, RuntimeExt, Task};
+
+use super::client::{Client, Places, Shared};
+use super::errors::Errors;
+use super::report::Report;
+use super::server::{Host, Tapped, hub_config};
+use super::witness::Stage;
+use crate::model::{Broken, Limits, Model, Presence, Promise};
+use crate::plan::{Action, FaultKind, Plan};
+use crate::policy::Policy;
+use crate::strikes::Strike;
+use crate::trace::What;
+use crate::{Settings, Sim, SimRuntime};
+
+/// How long everything may take to come to rest when nothing is wrong any more.
+const DRAIN: Duration = Duration::from_secs(60);
+
+/// Runs a plan and says what came of it.
+pub fn run(plan: &Plan) -> Report {
+    run_keeping(plan, 40)
+}
+
+fn run_keeping(plan: &Plan, keep: usize) -> Report {
+    let mut settings = Settings::default();
+    settings.seed = plan.seed;
+    settings.policy = plan.config.policy;
+    settings.keep = keep;
+    let sim = Sim::new(settings);
+    let runtime = sim.runtime();
+    let stage = Stage::new(Model::new(limits(plan), promptness(plan)), runtime.clone());
+    let errors = Errors::default();
+    let conducted = tracing::subscriber::with_default(errors.clone(), || {
+        catch_unwind(AssertUnwindSafe(|| sim.block_on(conduct(plan, &stage))))
+    });
+    let mut model = stage.model();
+    if let Err(panic) = conducted {
+        // What it says comes first: a broken promise before it may be the reason.
+        model.breaks(Promise::NoPanic, message(&*panic));
+    }
+    if errors.count() > 0 || runtime.panics() > 0 {
+        model.breaks(Promise::NoPanic, "a task panicked");
+    }
+    let report = Report {
+        broken: model.broken.clone(),
+        hash: runtime.trace_hash(),
+        events: runtime.trace_len(),
+        simulated: runtime.elapsed(),
+        strikes: runtime.strikes(),
+        sometimes: model.sometimes.clone(),
+        recent: runtime.recent_events(),
+        messages: model.accepted,
+        received: model.received,
+    };
+    drop(model);
+    drop(sim);
+    report
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&'static str>()
+        .map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".into())
+}
+
+fn limits(plan: &Plan) -> Limits {
+    let config = &plan.config;
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        outbox_messages: size(config.outbox_messages),
+        outbox_bytes: size(config.outbox_bytes),
+        disconnect: config.disconnect > 0,
+        memory_messages: size(config.memory_messages),
+        memory_bytes: size(config.memory_bytes),
+        empty_rooms: size(config.empty_rooms),
+        max_connections: size(config.max_connections),
+        max_per_address: Some(size(config.max_per_address)).filter(|&limit| limit > 0),
+        idle: Some(config.idle_ms).filter(|&ms| ms > 0),
+    }
+}
+
+/// How long a message may take to a member with whom nothing is wrong, where the plan lets it be said: its
+/// time under way, some of these where the window is smaller than what is said, and a millisecond.
+fn promptness(plan: &Plan) -> Option<u64> {
+    let config = &plan.config;
+    let strange = config.stalled_flush + config.split + config.coalesce + config.timer_skew;
+    let starved = matches!(config.policy, Policy::Starve { .. });
+    let under_way = 1_000 * (config.latency + config.jitter);
+    (strange == 0 && !starved && config.window >= 64 * 1024).then_some(8 * under_way + 1_000_000)
+}
+
+/// Whether the plan does nothing to a client, and the client nothing strange.
+fn is_prompt(plan: &Plan, number: u32) -> bool {
+    let strange =
+        |action: Action| matches!(action, Action::Pause(_) | Action::Deaf | Action::Help(_));
+    let theirs = plan.operations.iter().filter(|op| op.client == number);
+    let hit = |kind: FaultKind| match kind {
+        FaultKind::Clog(client, ..)
+        | FaultKind::Partition(client, ..)
+        | FaultKind::ResetWithin(client, ..)
+        | FaultKind::Reset(client) => client == number,
+        _ => false,
+    };
+    theirs.into_iter().all(|op| !strange(op.action))
+        && !plan.faults.iter().any(|fault| hit(fault.kind))
+}
+
+async fn conduct(plan: &Plan, stage: &Stage) {
+    let runtime = stage.runtime().clone();
+    let tapped: Arc<dyn Runtime> = Arc::new(Tapped {
+        stage: stage.clone(),
+    });
+    let hub = Hub::new(
+        Arc::new(Tapped {
+            stage: stage.clone(),
+        }),
+        hub_config(&plan.config),
+    );
+    let tcp: SocketAddr = ([127, 0, 0, 1], 8080).into();
+    let unix = (plan.config.unix > 0).then(|| PathBuf::from("/run/chat.sock"));
+    let mut listeners = vec![
+        runtime
+            .bind_tcp(tcp)
+            .await
+            .expect("a new machine has all ports free"),
+    ];
+    if let Some(path) = &unix {
+        let listener = runtime.bind_unix(Path::new(path)).await;
+        listeners.push(listener.expect("a new machine has no files"));
+    }
+    let mut host = Some(Host::start(&plan.config, &hub, &tapped, stage, listeners));
+    runtime.set_rates(plan.config.rates());
+    let places = Places { tcp, unix };
+    let clients = start_clients(plan, stage, &places);
+    for (index, fault) in plan.faults.iter().enumerate() {
+        let wait = Duration::from_micros(fault.at).saturating_sub(runtime.elapsed());
+        if !wait.is_zero() {
+            runtime.sleep(wait).await;
+        }
+        runtime.note(What::Fault, index as u64, 0);
+        strike(fault.kind, plan, stage, &mut host).await;
+    }
+    let last = plan.operations.last().map_or(0, |operation| operation.at);
+    let wait = Duration::from_micros(last).saturating_sub(runtime.elapsed());
+    runtime.sleep(wait).await;
+
+    runtime.note(What::Mark, 1, 0);
+    runtime.calm_down();
+    for (_, shared) in &clients {
+        shared.calm.store(true, Ordering::Relaxed);
+    }
+    come_to_rest(stage, &clients).await;
+    check_rest(stage, &hub, host.is_some());
+
+    runtime.note(What::Mark, 2, 0);
+    if let Some(host) = host.take() {
+        let within = Duration::from_secs(5);
+        host.shut_down(within, stage).await;
+    }
+    runtime.sleep(Duration::from_secs(10)).await;
+    check_told(stage, "after the shutdown");
+    runtime.note(What::Mark, 3, 0);
+    for (task, _) in clients {
+        let _ = task.cancel().await;
+    }
+    let rooms = hub.rooms();
+    drop(hub);
+    runtime.sleep(Duration::from_secs(10)).await;
+    check_nothing_left(stage, &runtime, rooms.len(), &tapped);
+}
+
+type Clients = Vec<(Task<()>, Arc<Shared>)>;
+
+fn start_clients(plan: &Plan, stage: &Stage, places: &Places) -> Clients {
+    let runtime = stage.runtime();
+    let mut clients = Vec::new();
+    for number in 0..u32::try_from(plan.config.clients).unwrap_or(u32::MAX) {
+        let operations = plan.operations.iter().copied().enumerate();
+        let theirs: Vec<_> = operations.filter(|(_, op)| op.client == number).collect();
+        if theirs.is_empty() {
+            continue;
+        }
+        let shared = Arc::<Shared>::default();
+        let client = Client::new(
+            number,
+            plan.seed,
+            stage.clone(),
+            places.clone(),
+            Arc::clone(&shared),
+            is_prompt(plan, number),
+        );
+        let task = runtime.spawn(client.run(theirs));
+        clients.push((task, shared));
+    }
+    clients
+}
+
+async fn strike(kind: FaultKind, plan: &Plan, stage: &Stage, host: &mut Option<Host>) {
+    let runtime = stage.runtime();
+    let shared = &runtime.shared;
+    let now = shared.core().now;
+    let after = |ms: u32| now + u64::from(ms) * 1_000_000;
+    let count = |times: u32| usize::try_from(times).unwrap_or(0);
+    match kind {
+        FaultKind::Clog(client, way, ms) => {
+            let clogged = shared.network().clog(shared, client, way, after(ms));
+            if clogged {
+                shared.core().struck(Strike::Clog);
+            }
+        }
+        FaultKind::Partition(client, way, ms) => {
+            let mut network = shared.network();
+            network.partition(shared, client, way, after(ms));
+        }
+        FaultKind::Reset(client) => shared.network().reset(shared, client, None),
+        FaultKind::ResetWithin(client, way, bytes) => {
+            let within = Some((way, count(bytes)));
+            shared.network().reset(shared, client, within);
+        }
+        FaultKind::Refuse(ms) => shared.network().refuse_until(after(ms)),
+        FaultKind::Slow(ms, by) => {
+            let by = u64::from(by) * 1_000_000;
+            shared.network().slow_until(after(ms), by);
+        }
+        FaultKind::AcceptErrors(times) => {
+            let error = std::io::ErrorKind::OutOfMemory;
+            shared.network().fail_accepts(error, count(times));
+        }
+        FaultKind::AcceptAborts(times) => {
+            let error = std::io::ErrorKind::ConnectionAborted;
+            shared.network().fail_accepts(error, count(times));
+        }
+        FaultKind::DropFuture(client, polls) => {
+            if let Some(host) = host {
+                host.doom(client, polls);
+            }
+        }
+        FaultKind::WallClockBack(ms) => {
+            let by = u64::from(ms) * 1_000_000;
+            shared.network().set_wall_clock_back(by);
+            shared.core().struck(Strike::WallClockBack);
+        }
+        FaultKind::Shutdown => {
+            if let Some(host) = host.take() {
+                shared.core().struck(Strike::Shutdown);
+                let within = Duration::from_millis(plan.config.shutdown_ms);
+                host.shut_down(within, stage).await;
+            }
+        }
+        FaultKind::DropServer => {
+            if let Some(host) = host.take() {
+                shared.core().struck(Strike::ServerDropped);
+                stage.model().cutting_off = true;
+                drop(host);
+            }
+        }
+    }
+}
+
+/// Waits until all clients are done and everybody has been heard and told.
+async fn come_to_rest(stage: &Stage, clients: &Clients) {
+    let runtime = stage.runtime();
+    let start = runtime.elapsed();
+    loop {
+        runtime.sleep(Duration::from_millis(1_000)).await;
+        let done = |(_, shared): &(_, Arc<Shared>)| shared.done.load(Ordering::Relaxed);
+        if clients.iter().all(done) && is_at_rest(stage) {
+            return;
+        }
+        if runtime.elapsed() > start + DRAIN {
+            let busy = clients.iter().filter(|client| !done(client)).count();
+            if busy > 0 {
+                let detail = format!("{busy} clients cannot do what they want to do");
+                stage.model().breaks(Promise::Drains, detail);
+            }
+            return;
+        }
+    }
+}
+
+/// Whether nobody waits for anything.
+fn is_at_rest(stage: &Stage) -> bool {
+    let model = stage.model();
+    let mut people = model.people.values();
+    people.all(|person| match person.presence {
+        Presence::Open => !person.listens || (person.is_heard() && person.is_told()),
+        Presence::New => !person.listens,
+        Presence::Leaving | Presence::Gone => !person.listens,
+    })
+}
+
+/// Checks that everybody who is connected was heard and told, and that the hub knows who is where.
+fn check_rest(stage: &Stage, hub: &Hub, serving: bool) {
+    check_told(stage, "at rest");
+    let mut model = stage.model();
+    let unheard = model.people.iter().find(|(_, person)| {
+        person.presence == Presence::Open && person.listens && !person.is_heard()
+    });
+    if let Some((&id, _)) = unheard {
+        let detail = format!("connection {id} has sent lines that were not handled");
+        model.breaks(Promise::Drains, detail);
+    }
+    if !serving {
+        return;
+    }
+    let unseen = model
+        .people
+        .iter()
+        .find(|(_, person)| person.presence == Presence::New && person.listens && !person.excused);
+    if let Some((&id, _)) = unseen {
+        let detail = format!("connection {id} was never served");
+        model.breaks(Promise::Drains, detail);
+    }
+    let theirs: Vec<_> = hub
+        .rooms()
+        .into_iter()
+        .map(|room| (room.name.to_string(), room.members))
+        .collect();
+    let ours: Vec<_> = model
+        .rooms
+        .occupied()
+        .map(|room| (room.name.to_string(), room.members.len()))
+        .collect();
+    if theirs != ours {
+        let detail = format!("the hub has {theirs:?}, the model {ours:?}");
+        model.breaks(Promise::Membership, detail);
+    }
+}
+
+fn check_told(stage: &Stage, when: &str) {
+    let mut model = stage.model();
+    let untold = model.people.iter().find(|(_, person)| {
+        person.presence == Presence::Open && person.listens && !person.is_told()
+    });
+    if let Some((&id, person)) = untold {
+        let detail = format!("{when}, connection {id} was not told: {}", person.untold());
+        model.breaks(Promise::Drains, detail);
+    }
+}
+
+fn check_nothing_left(
+    stage: &Stage,
+    runtime: &SimRuntime,
+    rooms: usize,
+    tapped: &Arc<dyn Runtime>,
+) {
+    let (connections, bytes) = runtime.connections_left();
+    let (tasks, timers) = (runtime.tasks(), runtime.timers());
+    let handles = Arc::strong_count(tapped) - 1;
+    let mut model = stage.model();
+    let nicks = model.nicks.len();
+    let left = [
+        ("tasks", tasks),
+        ("timers", timers),
+        ("connections", connections),
+        ("bytes", bytes),
+        ("rooms", rooms),
+        ("nicks", nicks),
+        ("handles of the runtime", handles),
+    ];
+    let left: Vec<_> = left
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    if !left.is_empty() {
+        let tasks = runtime.describe_tasks();
+        let detail = format!("there are left: {}{tasks}", left.join(", "));
+        model.breaks(Promise::NothingLeft, detail);
+    }
+}
+
+impl Report {
+    /// Whether another run broke the same promise.
+    pub fn is_broken_like(&self, other: &Broken) -> bool {
+        self.broken
+            .as_ref()
+            .is_some_and(|broken| broken.promise == other.promise)
+    }
+}

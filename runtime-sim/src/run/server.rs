@@ -1,0 +1,321 @@
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant, SystemTime};
+
+use chat_core::connection::{ConnectionConfig, serve_connection_with};
+use chat_core::event::CloseReason;
+use chat_core::hub::{Hub, HubConfig, SlowConsumer};
+use chat_core::runtime::{
+    Listener, Runtime, RuntimeExt, Sleep, Spawn, TaskGroup, TaskSpawner, Timer,
+};
+use chat_core::server::{Server, ServerConfig};
+use chat_core::session::SessionHandle;
+
+use super::witness::{Stage, Witness};
+use crate::model::{Id, Promise};
+use crate::plan::PlanConfig;
+use crate::strikes::Strike;
+use crate::{SimListener, SimRuntime};
+
+/// The runtime, with an eye on what the shutdown does with it: right after a server has ordered its
+/// sessions to close, it sets a timer, in the same poll. That is how the model learns of the orders in time.
+pub(super) struct Tapped {
+    pub(super) stage: Stage,
+}
+
+impl Spawn for Tapped {
+    fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.stage.runtime().spawn_detached(future);
+    }
+
+    fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {
+        self.stage.runtime().spawn_blocking_detached(work);
+    }
+}
+
+impl Timer for Tapped {
+    fn now(&self) -> Instant {
+        self.stage.runtime().now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.stage.runtime().wall_clock()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        let mut model = self.stage.model();
+        if std::mem::take(&mut model.giving_orders) {
+            model.orders_all_to_close();
+        }
+        drop(model);
+        self.stage.runtime().sleep_until(deadline)
+    }
+}
+
+/// The server of a run: the library's, or a loop as a program may have one of its own.
+pub(super) enum Host {
+    Server(Server),
+    Loop(OwnLoop),
+}
+
+/// Accepts and serves without a `Server`, and can drop the future of a connection at any of its polls.
+pub(super) struct OwnLoop {
+    acceptors: TaskGroup,
+    connections: TaskGroup,
+    served: Served,
+    stage: Stage,
+}
+
+/// The connections of an [`OwnLoop`]: which client, how to close it, and after how many polls it is dropped.
+#[derive(Clone, Default)]
+struct Served(Arc<Mutex<Vec<Seat>>>);
+
+struct Seat {
+    id: Id,
+    handle: SessionHandle,
+    doom: Arc<Mutex<Doom>>,
+}
+
+/// After how many polls a connection is dropped, and how to get it polled.
+#[derive(Default)]
+struct Doom {
+    polls: Option<u32>,
+    waker: Option<Waker>,
+}
+
+impl Served {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Seat>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
+    let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let mut hub = HubConfig::default();
+    hub.room_memory.messages = small(config.memory_messages);
+    hub.room_memory.bytes = small(config.memory_bytes);
+    hub.empty_rooms = small(config.empty_rooms);
+    hub.outbox.messages = small(config.outbox_messages);
+    hub.outbox.bytes = small(config.outbox_bytes);
+    if config.disconnect > 0 {
+        hub.outbox.slow_consumer = SlowConsumer::Disconnect;
+    }
+    hub
+}
+
+fn connection_config(config: &PlanConfig) -> ConnectionConfig {
+    let mut connection = ConnectionConfig::default();
+    connection.idle_timeout = (config.idle_ms > 0).then(|| ms(config.idle_ms));
+    connection.close_timeout = ms(config.close_ms);
+    connection.linger = ms(config.linger_ms);
+    connection
+}
+
+impl Host {
+    pub(super) fn start(
+        config: &PlanConfig,
+        hub: &Hub,
+        runtime: &Arc<dyn Runtime>,
+        stage: &Stage,
+        listeners: Vec<SimListener>,
+    ) -> Self {
+        if config.own_loop > 0 {
+            let own = OwnLoop {
+                acceptors: TaskGroup::new(Arc::clone(runtime)),
+                connections: TaskGroup::new(Arc::clone(runtime)),
+                served: Served::default(),
+                stage: stage.clone(),
+            };
+            for listener in listeners {
+                let acceptor = accept(
+                    listener,
+                    hub.clone(),
+                    Arc::clone(runtime),
+                    connection_config(config),
+                    stage.clone(),
+                    own.connections.spawner(),
+                    own.served.clone(),
+                );
+                let _ = own.acceptors.spawn(acceptor);
+            }
+            return Self::Loop(own);
+        }
+        let mut server = ServerConfig::default();
+        server.max_connections = usize::try_from(config.max_connections).unwrap_or(usize::MAX);
+        server.max_per_address = usize::try_from(config.max_per_address)
+            .ok()
+            .filter(|&limit| limit > 0);
+        server.connection = connection_config(config);
+        let server = Server::new(hub.clone(), Arc::clone(runtime), server);
+        for listener in listeners {
+            let (stage, id) = (stage.clone(), listener.id());
+            let protocol = move || {
+                let connection = stage.runtime().shared.network().last_accepted(id);
+                Witness::new(stage.clone(), connection)
+            };
+            if let Err(error) = server.listen(listener, protocol) {
+                stage_of(&server, error);
+            }
+        }
+        Self::Server(server)
+    }
+
+    /// Drops the connection of a client after so many more polls, if it is one of an [`OwnLoop`].
+    pub(super) fn doom(&self, client: u32, polls: u32) {
+        let Self::Loop(own) = self else {
+            return;
+        };
+        for seat in own.served.lock().iter() {
+            let model = own.stage.model();
+            let theirs = model.people.get(&seat.id);
+            if theirs.is_some_and(|person| person.client == client) {
+                let mut doom = seat.doom.lock().unwrap_or_else(PoisonError::into_inner);
+                doom.polls = Some(polls);
+                doom.waker.take().into_iter().for_each(Waker::wake);
+            }
+        }
+    }
+
+    pub(super) async fn shut_down(self, within: Duration, stage: &Stage) {
+        let start = stage.runtime().elapsed();
+        stage.model().stopping = true;
+        match self {
+            Self::Server(server) => {
+                let mut shutdown = pin!(server.shutdown(within));
+                poll_fn(|cx| {
+                    let ordered = stage.model().shutdown;
+                    stage.model().giving_orders = !ordered;
+                    let polled = shutdown.as_mut().poll(cx);
+                    stage.model().giving_orders = false;
+                    cut_off_when_late(stage, start, within);
+                    polled
+                })
+                .await;
+            }
+            Self::Loop(own) => own.shut_down(within, stage, start).await,
+        }
+        let took = stage.runtime().elapsed() - start;
+        // A timer may be late, and a task held back.
+        if took > within + ms(100) {
+            let detail = format!("it took {took:?} instead of {within:?}");
+            stage.model().breaks(Promise::Shutdown, detail);
+        }
+    }
+}
+
+fn stage_of(_: &Server, error: io::Error) {
+    panic!("a simulated listener knows its address: {error}");
+}
+
+/// From the deadline of a shutdown on, connections may be dropped.
+fn cut_off_when_late(stage: &Stage, start: Duration, within: Duration) {
+    if stage.runtime().elapsed() >= start + within {
+        stage.model().cutting_off = true;
+    }
+}
+
+impl OwnLoop {
+    async fn shut_down(self, within: Duration, stage: &Stage, start: Duration) {
+        self.acceptors.cancel().await;
+        self.connections.close();
+        stage.model().orders_all_to_close();
+        for seat in self.served.lock().iter() {
+            seat.handle.close_within(CloseReason::Shutdown, within);
+        }
+        let joined = stage.runtime().timeout(within, self.connections.join());
+        if joined.await.is_err() {
+            cut_off_when_late(stage, start, within);
+            self.connections.cancel().await;
+        }
+    }
+}
+
+async fn accept(
+    listener: SimListener,
+    hub: Hub,
+    runtime: Arc<dyn Runtime>,
+    config: ConnectionConfig,
+    stage: Stage,
+    connections: TaskSpawner,
+    served: Served,
+) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            runtime.sleep(ms(1)).await;
+            continue;
+        };
+        let id = stream.id();
+        let witness = Witness::new(stage.clone(), id);
+        let connection = serve_connection_with(stream, witness, &hub, &runtime, config.clone());
+        let doom = Arc::<Mutex<Doom>>::default();
+        served.lock().push(Seat {
+            id,
+            handle: connection.handle(),
+            doom: Arc::clone(&doom),
+        });
+        let (stage, seats) = (stage.clone(), served.clone());
+        let _ = connections.spawn(async move {
+            let doomed = Doomed {
+                future: Some(connection),
+                doom,
+                stage,
+                id,
+            };
+            doomed.await;
+            seats.lock().retain(|seat| seat.id != id);
+        });
+    }
+}
+
+/// A future that is dropped before it is done.
+struct Doomed<F> {
+    future: Option<F>,
+    doom: Arc<Mutex<Doom>>,
+    stage: Stage,
+    id: Id,
+}
+
+impl<F: Future + Unpin> Future for Doomed<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let dropped = {
+            let mut doom = this.doom.lock().unwrap_or_else(PoisonError::into_inner);
+            doom.waker = Some(cx.waker().clone());
+            match &mut doom.polls {
+                Some(0) => true,
+                Some(left) => {
+                    *left -= 1;
+                    false
+                }
+                None => false,
+            }
+        };
+        if dropped {
+            if let Some(person) = this.stage.model().people.get_mut(&this.id) {
+                person.excused = true;
+            }
+            let runtime: &SimRuntime = this.stage.runtime();
+            runtime.shared.core().struck(Strike::DroppedFuture);
+            this.future = None;
+            return Poll::Ready(());
+        }
+        let Some(future) = &mut this.future else {
+            return Poll::Ready(());
+        };
+        let polled = Pin::new(future).poll(cx);
+        if polled.is_ready() {
+            this.future = None;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,102 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chat_core::event::CloseReason;
+use chat_core::framing::Frame;
+use chat_core::protocol::{Delivery, Flow, Protocol, TextProtocol};
+use chat_core::session::Session;
+
+use crate::SimRuntime;
+use crate::model::{Id, Model, Promise};
+
+/// The model, shared by everything that tells it what happens. There is one thread, so it is never waited
+/// for.
+#[derive(Clone)]
+pub(super) struct Stage {
+    model: Arc<Mutex<Model>>,
+    runtime: SimRuntime,
+}
+
+impl Stage {
+    pub(super) fn new(model: Model, runtime: SimRuntime) -> Self {
+        let model = Arc::new(Mutex::new(model));
+        Self { model, runtime }
+    }
+
+    /// The model, as of now.
+    pub(super) fn model(&self) -> MutexGuard<'_, Model> {
+        let now = self.runtime.shared.core().now;
+        let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
+        model.now = now;
+        model
+    }
+
+    pub(super) fn runtime(&self) -> &SimRuntime {
+        &self.runtime
+    }
+}
+
+/// The text protocol as it is, with somebody who listens at both of its ends.
+pub(super) struct Witness {
+    protocol: TextProtocol,
+    id: Id,
+    stage: Stage,
+    opened: bool,
+}
+
+impl Witness {
+    pub(super) fn new(stage: Stage, id: Id) -> Self {
+        Self {
+            protocol: TextProtocol::default(),
+            id,
+            stage,
+            opened: false,
+        }
+    }
+}
+
+impl Protocol for Witness {
+    fn max_frame(&self) -> usize {
+        self.protocol.max_frame()
+    }
+
+    fn open(&mut self, session: &mut Session) -> Flow {
+        self.opened = true;
+        let flow = self.protocol.open(session);
+        self.stage.model().opens(self.id);
+        flow
+    }
+
+    fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
+        let flow = self.protocol.handle_frame(frame, session);
+        let mut model = self.stage.model();
+        let line = model.framed(self.id, &frame);
+        let expected = model.handles(self.id, line.as_deref());
+        if flow != expected {
+            let detail = format!(
+                "connection {}: {frame:?} leads to {flow:?} instead of {expected:?}",
+                self.id
+            );
+            model.breaks(Promise::Reason, detail);
+        }
+        flow
+    }
+
+    fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
+        let before = out.len();
+        self.protocol.encode(delivery, session, out);
+        self.stage.model().encoded(self.id, &out[before..]);
+    }
+
+    fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
+        self.protocol.farewell(reason, out);
+        self.stage.model().bids_farewell(self.id, reason);
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if self.opened {
+            self.stage.model().dropped(self.id);
+        }
+    }
+}
