@@ -300,7 +300,7 @@ impl Client {
 fn nick(number: u32) -> String {
     match number {
         24.. => format!("guest-{}", number - 23),
-        _ if number % 2 == 0 => format!("nick{}", number / 2),
+        _ if number.is_multiple_of(2) => format!("nick{}", number / 2),
         _ => format!("Nick{}", number / 2),
     }
 }

@@ -24,17 +24,17 @@ use crate::{Settings, Sim, SimRuntime};
 /// How long everything may take to come to rest when nothing is wrong any more.
 const DRAIN: Duration = Duration::from_secs(60);
 
+/// How many of the last events a report shows.
+const EVENTS: usize = 40;
+
 /// Runs a plan and says what came of it.
 pub fn run(plan: &Plan) -> Report {
-    run_keeping(plan, 40)
-}
-
-fn run_keeping(plan: &Plan, keep: usize) -> Report {
-    let mut settings = Settings::default();
-    settings.seed = plan.seed;
-    settings.policy = plan.config.policy;
-    settings.keep = keep;
-    let sim = Sim::new(settings);
+    let sim = Sim::new(Settings {
+        seed: plan.seed,
+        policy: plan.config.policy,
+        keep: EVENTS,
+        ..Settings::default()
+    });
     let runtime = sim.runtime();
     let stage = Stage::new(Model::new(limits(plan), promptness(plan)), runtime.clone());
     let errors = Errors::default();

@@ -119,7 +119,6 @@ impl Sim {
                 (core.pick(), core.is_livelocked())
             };
             if livelocked {
-                drop(next);
                 self.give_up("a livelock: tasks run and run, and time does not move on");
             }
             match next {
