@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 use std::time::Duration;
 
-use chat_core::runtime::{Address, Listener, Net, RuntimeExt, Timer};
+use chat_core::runtime::{Address, Listener, Net, RuntimeExt};
 use chat_runtime_sim::{Policy, Rates, Settings, Sim, SimRuntime, Strike};
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -44,6 +44,8 @@ pub(crate) struct Model {
     pub(crate) stopping: bool,
     /// Whether connections may be dropped without a word.
     pub(crate) cutting_off: bool,
+    /// How many connections the server has a protocol for.
+    pub(crate) witnesses: usize,
     pub(crate) received: u64,
     pub(crate) accepted: u64,
     /// How long a message may take to whom nothing is wrong with, in nanoseconds, where that can be said.
@@ -68,6 +70,7 @@ impl Model {
             giving_orders: false,
             stopping: false,
             cutting_off: false,
+            witnesses: 0,
             received: 0,
             accepted: 0,
             promptness,

@@ -15,8 +15,10 @@ pub(crate) struct Limits {
     pub(crate) empty_rooms: usize,
     pub(crate) max_connections: usize,
     pub(crate) max_per_address: Option<usize>,
-    /// In milliseconds.
+    /// In nanoseconds, as the others.
     pub(crate) idle: Option<u64>,
+    pub(crate) linger: u64,
+    pub(crate) close: u64,
 }
 
 /// Something that happened in a room.

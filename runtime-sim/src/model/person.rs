@@ -46,8 +46,8 @@ pub(crate) struct Person {
     pub(crate) excused: bool,
     /// Whether nothing is wrong with the client or its link.
     pub(crate) prompt: bool,
-    /// Whether the server has said its last words to it.
-    dismissed: bool,
+    /// When the server said its last words to it.
+    dismissed: Option<u64>,
     /// Whether the client still listens.
     pub(crate) listens: bool,
 }
@@ -68,7 +68,7 @@ impl Person {
             offset: 0,
             excused: false,
             prompt,
-            dismissed: false,
+            dismissed: None,
             listens: true,
         }
     }
@@ -282,6 +282,31 @@ impl Model {
         }
     }
 
+    /// A client's stream was reset; `lingered` says how long after closing, if it was the server's doing.
+    pub(crate) fn was_reset(&mut self, id: Id, lingered: Option<u64>) {
+        let (now, cutting_off) = (self.now, self.cutting_off || self.stopping);
+        let limits = self.limits.clone();
+        self.stopped_listening(id);
+        let Some(person) = self.people.get(&id) else {
+            return;
+        };
+        let closing = person.dismissed.map_or(0, |at| now - at);
+        if let Some(lingered) = lingered
+            && lingered < limits.linger
+            && closing < limits.close
+            && !person.is_told()
+            && !person.excused
+            && !cutting_off
+        {
+            let detail = format!(
+                "connection {id} was reset {} µs after it was closed; not received: {}",
+                lingered / 1_000,
+                person.untold(),
+            );
+            self.breaks(Promise::Complete, detail);
+        }
+    }
+
     /// A client has read the end of its stream; `closed` says whether the server closed it.
     pub(crate) fn ended(&mut self, id: Id, closed: bool) {
         let (cutting_off, stopping) = (self.cutting_off, self.stopping);
@@ -299,7 +324,7 @@ impl Model {
             return self.sometimes.count(Sort::GracefulEnd);
         }
         match person.presence {
-            Presence::Leaving | Presence::Gone if person.dismissed => {
+            Presence::Leaving | Presence::Gone if person.dismissed.is_some() => {
                 self.sometimes.count(Sort::CutOff);
             }
             _ if person.excused || cutting_off => {}
@@ -313,9 +338,13 @@ impl Model {
     }
 
     /// The server says its last words to a client, as `reason` demands.
-    pub(crate) fn bids_farewell(&mut self, id: Id, reason: &CloseReason) {
-        let shutdown = self.shutdown;
+    ///
+    /// It has heard from the client at `heard_at` last, in nanoseconds.
+    pub(crate) fn bids_farewell(&mut self, id: Id, reason: &CloseReason, heard_at: Option<u64>) {
+        let (now, shutdown) = (self.now, self.shutdown);
         let (idle, full) = (self.limits.idle, self.limits.max_connections);
+        // Whoever is refused is among the witnesses, too.
+        let others = self.witnesses.saturating_sub(1);
         let per_address = self.limits.max_per_address;
         let Some(person) = self.people.get_mut(&id) else {
             return;
@@ -323,10 +352,15 @@ impl Model {
         let (sort, is_there) = match reason {
             CloseReason::Quit => (Sort::Quit, person.presence == Presence::Leaving),
             CloseReason::PeerClosed => (Sort::PeerClosed, person.finished),
-            CloseReason::Idle(_) => (Sort::Idle, idle.is_some()),
+            CloseReason::Idle(_) => {
+                let silence = heard_at.map(|at| now - at);
+                (Sort::Idle, idle.is_some() && silence >= idle)
+            }
             CloseReason::SlowConsumer => (Sort::SlowConsumer, person.queue.overflowed),
             CloseReason::Shutdown => (Sort::Shutdown, shutdown),
-            CloseReason::ServerFull { limit } => (Sort::ServerFull, *limit == full),
+            CloseReason::ServerFull { limit } => {
+                (Sort::ServerFull, *limit == full && others == full)
+            }
             CloseReason::AddressFull { limit } => (Sort::AddressFull, Some(*limit) == per_address),
             _ => (Sort::Refused, false),
         };
@@ -345,7 +379,7 @@ impl Model {
         if !is_there {
             self.breaks(
                 Promise::Reason,
-                format!("connection {id} is closed with {reason:?}"),
+                format!("connection {id} of {others} others is closed with {reason:?}"),
             );
         }
         self.leave(id, None);
@@ -358,7 +392,7 @@ impl Model {
         person.queue.seal(last_words);
         person.sent.clear();
         person.presence = Presence::Leaving;
-        person.dismissed = true;
+        person.dismissed = Some(now);
     }
 
     /// The server has let go of a connection.

@@ -45,6 +45,12 @@ struct Connection {
     broken: bool,
     /// The client that connected, if it said so.
     client: Option<u32>,
+    /// When each end read something last.
+    read_at: [u64; 2],
+    /// When each end closed its sending half.
+    closed_at: [Option<u64>; 2],
+    /// How long the server had waited after closing when it dropped its end with input unread.
+    lingered: Option<u64>,
 }
 
 pub(crate) struct ListenerState {
@@ -239,6 +245,9 @@ impl Network {
             held: [true, true],
             broken: false,
             client,
+            read_at: [shared.core().now; 2],
+            closed_at: [None; 2],
+            lingered: None,
         };
         let waiting = std::mem::take(&mut state.waiting);
         self.connections.insert(id, connection);
@@ -394,6 +403,17 @@ impl Network {
         connection.is_some_and(|connection| connection.pipes[end].closed)
     }
 
+    /// When the server read something from a connection last.
+    pub(crate) fn heard_at(&self, id: u64) -> Option<u64> {
+        Some(self.connections.get(&id)?.read_at[1])
+    }
+
+    /// If the server has closed a connection and then reset it by not reading what came: how long it had
+    /// waited.
+    pub(crate) fn lingered(&self, id: u64) -> Option<u64> {
+        self.connections.get(&id)?.lingered
+    }
+
     // Bytes.
 
     pub(crate) fn arrive(&mut self, id: u64, pipe: usize) -> Option<Waker> {
@@ -455,6 +475,7 @@ impl Network {
             len = random.index(len - 1) + 1;
         }
         pipe.read(&mut buf[..len]);
+        connection.read_at[end] = now;
         shared.core().note(What::Read, name, len as u64);
         if let Some(writer) = pipe.writer.take() {
             writer.wake();
@@ -594,6 +615,9 @@ impl Network {
         let mut core = shared.core();
         core.note(What::Finish, 2 * id + end as u64, 0);
         let at = core.now + self.rates.latency * 1_000;
+        if closed {
+            connection.closed_at[end] = Some(core.now);
+        }
         drop(core);
         pipe.finish(at);
         arm(shared, id, end, pipe);
@@ -616,7 +640,12 @@ impl Network {
         if gone {
             self.connections.remove(&id);
         } else if unread > 0 && !connection.broken {
-            shared.core().struck(Strike::ResetByDrop);
+            let mut core = shared.core();
+            core.struck(Strike::ResetByDrop);
+            if end == 1 {
+                connection.lingered = connection.closed_at[1].map(|at| core.now - at);
+            }
+            drop(core);
             self.break_off(shared, id);
         } else {
             self.finish(shared, (id, end), false);

@@ -44,6 +44,11 @@ impl SimStream {
         network.has_closed(self.held.id, 1 - self.held.end)
     }
 
+    /// How long the server had waited after closing when it reset the connection by not reading.
+    pub(crate) fn lingered(&self) -> Option<u64> {
+        self.held.shared.network().lingered(self.held.id)
+    }
+
     fn at(&self) -> (u64, End) {
         (self.held.id, self.held.end)
     }

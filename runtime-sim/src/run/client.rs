@@ -328,7 +328,7 @@ async fn read(mut stream: SimStream, stage: Stage, shared: Arc<Shared>, over: Ar
             }
             Ok(read) => stage.model().received(id, &buf[..read]),
             Err(_) => {
-                stage.model().stopped_listening(id);
+                stage.model().was_reset(id, stream.lingered());
                 break;
             }
         }

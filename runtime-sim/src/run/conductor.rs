@@ -85,7 +85,9 @@ fn limits(plan: &Plan) -> Limits {
         empty_rooms: size(config.empty_rooms),
         max_connections: size(config.max_connections),
         max_per_address: Some(size(config.max_per_address)).filter(|&limit| limit > 0),
-        idle: Some(config.idle_ms).filter(|&ms| ms > 0),
+        idle: Some(config.idle_ms * 1_000_000).filter(|&idle| idle > 0),
+        linger: config.linger_ms * 1_000_000,
+        close: config.close_ms * 1_000_000,
     }
 }
 
@@ -309,6 +311,24 @@ fn check_rest(stage: &Stage, hub: &Hub, serving: bool) {
     if let Some((&id, _)) = unheard {
         let detail = format!("connection {id} has sent lines that were not handled");
         model.breaks(Promise::Drains, detail);
+    }
+    let silent = model.limits.idle.and_then(|idle| {
+        // Timers may be late, and tasks held back, until faults stop.
+        let limit = idle + 2_000_000_000;
+        let network = stage.runtime().shared.network();
+        let open = model.people.iter().filter(|(_, person)| {
+            person.presence == Presence::Open && person.listens && !person.excused
+        });
+        let mut open = open.map(|(&id, _)| id);
+        open.find(|&id| {
+            network
+                .heard_at(id)
+                .is_some_and(|at| model.now > at + limit)
+        })
+    });
+    if let Some(id) = silent {
+        let detail = format!("connection {id} is silent and was not closed");
+        model.breaks(Promise::Reason, detail);
     }
     if !serving {
         return;

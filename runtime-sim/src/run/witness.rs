@@ -45,6 +45,7 @@ pub(super) struct Witness {
 
 impl Witness {
     pub(super) fn new(stage: Stage, id: Id) -> Self {
+        stage.model().witnesses += 1;
         Self {
             protocol: TextProtocol::default(),
             id,
@@ -89,14 +90,17 @@ impl Protocol for Witness {
 
     fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
         self.protocol.farewell(reason, out);
-        self.stage.model().bids_farewell(self.id, reason);
+        let heard_at = self.stage.runtime().shared.network().heard_at(self.id);
+        self.stage.model().bids_farewell(self.id, reason, heard_at);
     }
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
+        let mut model = self.stage.model();
+        model.witnesses -= 1;
         if self.opened {
-            self.stage.model().dropped(self.id);
+            model.dropped(self.id);
         }
     }
 }
