@@ -98,6 +98,14 @@ strikes! {
     Storm => "reconnect storm",
     /// The future of a connection was dropped between two of its polls.
     DroppedFuture => "connection future dropped",
+    /// A hook took its time to decide.
+    HookLate => "hook late",
+    /// A hook decided against it.
+    HookDenied => "hook denied",
+    /// A hook never decided.
+    HookSilent => "hook silent",
+    /// A hook panicked.
+    HookPanicked => "hook panicked",
     /// The server was shut down while people were talking.
     Shutdown => "shutdown under load",
     /// The server was dropped while people were talking.

@@ -33,8 +33,37 @@ impl Model {
         };
         person.nick = Some(nick);
         person.presence = Presence::Open;
+    }
+
+    /// The server lets a client into the first room, if it does.
+    pub(crate) fn enters(&mut self, id: Id) {
+        if let Some(refusal) = self.refusal(LOBBY) {
+            return self.refuses(id, &refusal);
+        }
         self.rooms.reserve(LOBBY, &mut self.sometimes);
         self.sits_down(id, LOBBY);
+    }
+
+    /// Why nobody gets into a room, if so: a hook, or a limit.
+    fn refusal(&mut self, room: &str) -> Option<String> {
+        if let Some(verdict) = self.verdict.take() {
+            return Some(verdict);
+        }
+        let seats = self.rooms.rooms.get(&folded(room));
+        let seats = seats.map_or(0, |room| room.members.len());
+        let limit = self.limits.max_rooms;
+        if seats == 0 && self.rooms.occupied().count() >= limit {
+            self.sometimes.count(Sort::TooManyRooms);
+            return Some(format!(
+                "there are {limit} rooms already, and no more are opened"
+            ));
+        }
+        let limit = self.limits.max_members;
+        if seats >= limit {
+            self.sometimes.count(Sort::RoomFull);
+            return Some(format!("#{room} is full (at most {limit})"));
+        }
+        None
     }
 
     /// The server handles a line of a client, or one that was too long. Returns what that means for the
@@ -71,6 +100,25 @@ impl Model {
     }
 
     fn obeys(&mut self, id: Id, command: Command) {
+        let needs_room = matches!(
+            command,
+            Command::Say(_) | Command::Action(_) | Command::Who | Command::History(_)
+        );
+        if needs_room && self.room_of(id).is_none() {
+            self.sometimes.count(Sort::NoRoom);
+            return self.refuses(id, "you are in no room; /join one");
+        }
+        let same_nick = matches!(&command, Command::Nick(nick) if self.nick_of(id).as_deref() == Some(nick.as_str()));
+        let asks = matches!(
+            command,
+            Command::Say(_) | Command::Action(_) | Command::Private(..) | Command::Nick(_)
+        );
+        if asks
+            && !same_nick
+            && let Some(verdict) = self.verdict.take()
+        {
+            return self.refuses(id, &verdict);
+        }
         match command {
             Command::Say(body) => {
                 self.says(id, |room, nick| format!("[{room}] {nick}: {body}\n"), &body)
@@ -120,6 +168,7 @@ impl Model {
                 }
                 self.replies(id, text.into());
             }
+            Command::LogIn(_) => self.refuses(id, "there are no accounts here"),
             Command::Help => self.replies(id, HELP.as_bytes().into()),
             other => self.breaks(
                 Promise::Frames,
@@ -173,8 +222,18 @@ impl Model {
             let queue = &mut person.queue;
             queue.push_direct(line, weight, &self.limits, &mut self.sometimes)
         });
+        let away = self
+            .people
+            .get(&recipient)
+            .is_some_and(|person| person.queue.closing);
         if accepted {
             self.sometimes.count(Sort::Private);
+        } else if away {
+            self.sometimes.count(Sort::Away);
+            self.refuses(
+                id,
+                &format!("{called} is away; your message was not delivered"),
+            );
         } else {
             self.sometimes.count(Sort::RecipientFull);
             let refusal = format!("{called} is not keeping up; your message was not delivered");
@@ -184,10 +243,16 @@ impl Model {
 
     fn moves(&mut self, id: Id, to: &str) {
         let Some((name, _)) = self.room_of(id) else {
-            return;
+            return self.enters_from_nowhere(id, to);
         };
+        if let Some(verdict) = self.verdict.take() {
+            return self.refuses(id, &verdict);
+        }
         if folded(&name[1..]) == folded(to) {
             return self.refuses(id, &format!("you are in {name} already"));
+        }
+        if let Some(refusal) = self.refusal(to) {
+            return self.refuses(id, &refusal);
         }
         self.sometimes.count(Sort::Moved);
         self.rooms.reserve(to, &mut self.sometimes);
@@ -200,6 +265,14 @@ impl Model {
             0,
         );
         self.stands_up(id);
+        self.sits_down(id, to);
+    }
+
+    fn enters_from_nowhere(&mut self, id: Id, to: &str) {
+        if let Some(refusal) = self.refusal(to) {
+            return self.refuses(id, &refusal);
+        }
+        self.rooms.reserve(to, &mut self.sometimes);
         self.sits_down(id, to);
     }
 
@@ -225,6 +298,7 @@ impl Model {
             person.nick = Some(nick.into());
         }
         let text = format!("* {old} is now {nick}\n");
+        // Nobody is told in no room, not even who did it.
         self.announces(id, Some(line(text.clone())), &text, 0);
     }
 
@@ -327,7 +401,10 @@ impl Model {
     }
 
     fn replies(&mut self, id: Id, bytes: Line) {
-        if let Some(person) = self.people.get_mut(&id) {
+        // Where there are no rooms, the list of them is empty.
+        if let Some(person) = self.people.get_mut(&id)
+            && !bytes.is_empty()
+        {
             person.queue.push_answer(Entry::Reply(bytes));
             if person.queue.answers() > ANSWERS {
                 self.sometimes.count(Sort::Deaf);
@@ -365,6 +442,7 @@ const HELP: &str = "\
 * /msg <nick> <text>  a private message
 * /me <action>        an action
 * /history [n]        the last messages of this room
+* /login <account> <password>  log in, where there are accounts
 * /quit [reason]      leave
 * //text              say \"/text\"
 * anything else       say it to this room

@@ -46,6 +46,10 @@ pub(crate) struct Model {
     pub(crate) cutting_off: bool,
     /// How many connections the server has a protocol for.
     pub(crate) witnesses: usize,
+    /// How many errors the library is going to report because a hook panics.
+    pub(crate) planned_errors: u64,
+    /// What a hook has just said against what is being done.
+    pub(crate) verdict: Option<String>,
     pub(crate) received: u64,
     pub(crate) accepted: u64,
     /// How long a message may take to whom nothing is wrong with, in nanoseconds, where that can be said.
@@ -71,6 +75,8 @@ impl Model {
             stopping: false,
             cutting_off: false,
             witnesses: 0,
+            planned_errors: 0,
+            verdict: None,
             received: 0,
             accepted: 0,
             promptness,

@@ -17,6 +17,11 @@ pub(crate) struct Limits {
     pub(crate) max_per_address: Option<usize>,
     /// In nanoseconds, as the others.
     pub(crate) idle: Option<u64>,
+    pub(crate) write: Option<u64>,
+    /// In frames for each second; 0 for no limit.
+    pub(crate) rate: u64,
+    pub(crate) max_rooms: usize,
+    pub(crate) max_members: usize,
     pub(crate) linger: u64,
     pub(crate) close: u64,
 }

@@ -339,12 +339,19 @@ impl Model {
 
     /// The server says its last words to a client, as `reason` demands.
     ///
-    /// It has heard from the client at `heard_at` last, in nanoseconds.
-    pub(crate) fn bids_farewell(&mut self, id: Id, reason: &CloseReason, heard_at: Option<u64>) {
+    /// It has heard from the client at `heard_at` and told it something at `told_at` last, in nanoseconds.
+    pub(crate) fn bids_farewell(
+        &mut self,
+        id: Id,
+        reason: &CloseReason,
+        heard_at: Option<u64>,
+        told_at: Option<u64>,
+    ) {
         let (now, shutdown) = (self.now, self.shutdown);
         let (idle, full) = (self.limits.idle, self.limits.max_connections);
         // Whoever is refused is among the witnesses, too.
         let others = self.witnesses.saturating_sub(1);
+        let (write, limited) = (self.limits.write, self.limits.rate > 0);
         let per_address = self.limits.max_per_address;
         let Some(person) = self.people.get_mut(&id) else {
             return;
@@ -356,6 +363,13 @@ impl Model {
                 let silence = heard_at.map(|at| now - at);
                 (Sort::Idle, idle.is_some() && silence >= idle)
             }
+            CloseReason::Stalled(_) => {
+                let silence = told_at.map(|at| now - at);
+                (Sort::Stalled, write.is_some() && silence >= write)
+            }
+            CloseReason::Flooding => (Sort::Flooding, limited),
+            // The panics of hooks, and those that never answer, count as a no.
+            CloseReason::Denied(_) => (Sort::Denied, person.presence == Presence::New),
             CloseReason::SlowConsumer => (Sort::SlowConsumer, person.queue.overflowed),
             CloseReason::Shutdown => (Sort::Shutdown, shutdown),
             CloseReason::ServerFull { limit } => {

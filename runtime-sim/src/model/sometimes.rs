@@ -66,6 +66,20 @@ sometimes! {
     AddressFull => "refused: address full",
     /// A silent client was closed.
     Idle => "closed for silence",
+    /// A client that took nothing was closed.
+    Stalled => "closed for taking nothing",
+    /// A client that sent too much was closed.
+    Flooding => "closed for flooding",
+    /// A hook did not let somebody in.
+    Denied => "not let in by a hook",
+    /// There were as many rooms as may be.
+    TooManyRooms => "refused: too many rooms",
+    /// A room had as many members as it may have.
+    RoomFull => "refused: room full",
+    /// Somebody without a room wanted to do something in it.
+    NoRoom => "refused: in no room",
+    /// The recipient of a private message was leaving.
+    Away => "private message to who leaves",
     /// Somebody said goodbye.
     Quit => "closed by /quit",
     /// The peer closed first.

@@ -47,6 +47,8 @@ struct Connection {
     client: Option<u32>,
     /// When each end read something last.
     read_at: [u64; 2],
+    /// When each end wrote something last.
+    wrote_at: [u64; 2],
     /// When each end closed its sending half.
     closed_at: [Option<u64>; 2],
     /// How long the server had waited after closing when it dropped its end with input unread.
@@ -240,12 +242,14 @@ impl Network {
         self.last_connection += 1;
         let id = self.last_connection;
         state.backlog.push_back((id, peer));
+        let now = shared.core().now;
         let connection = Connection {
             pipes: Default::default(),
             held: [true, true],
             broken: false,
             client,
-            read_at: [shared.core().now; 2],
+            read_at: [now; 2],
+            wrote_at: [now; 2],
             closed_at: [None; 2],
             lingered: None,
         };
@@ -408,6 +412,11 @@ impl Network {
         Some(self.connections.get(&id)?.read_at[1])
     }
 
+    /// When the server wrote something to a connection last.
+    pub(crate) fn told_at(&self, id: u64) -> Option<u64> {
+        Some(self.connections.get(&id)?.wrote_at[1])
+    }
+
     /// If the server has closed a connection and then reset it by not reading what came: how long it had
     /// waited.
     pub(crate) fn lingered(&self, id: u64) -> Option<u64> {
@@ -568,6 +577,7 @@ impl Network {
             pipe.send(&buf[..len], at);
         }
         shared.core().note(What::Write, name, len as u64);
+        connection.wrote_at[end] = now;
         arm(shared, id, end, pipe);
         Poll::Ready(Ok(len))
     }

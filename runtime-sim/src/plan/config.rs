@@ -66,6 +66,24 @@ config! {
     close_ms = 5_000,
     /// `ConnectionConfig::linger` in milliseconds.
     linger_ms = 1_000,
+    /// `ConnectionConfig::write_timeout` in milliseconds; 0 for none.
+    write_ms = 300_000,
+    /// `ConnectionConfig::rate_limit`, in frames for each second; 0 for none.
+    rate = 0,
+    /// `HubConfig::max_rooms`.
+    max_rooms = 10_000,
+    /// `HubConfig::max_members_per_room`.
+    max_members = 100_000,
+    /// How often of a thousand times a hook decides late.
+    hook_late = 0,
+    /// How often it says no.
+    hook_denies = 0,
+    /// How often it never answers.
+    hook_silent = 0,
+    /// How often it panics.
+    hook_panics = 0,
+    /// `HubConfig::decision_timeout` in milliseconds.
+    decision_ms = 5_000,
     /// How many milliseconds a shutdown may take.
     shutdown_ms = 5_000,
     /// `Rates::window`.

@@ -133,6 +133,19 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
     maybe(&mut config.idle_ms, &[0, 50, 500, 2_000]);
     maybe(&mut config.close_ms, &[0, 10, 100]);
     maybe(&mut config.linger_ms, &[0, 10, 100]);
+    maybe(&mut config.write_ms, &[0, 10, 200, 2_000]);
+    maybe(&mut config.rate, &[0, 0, 0, 1, 20]);
+    maybe(&mut config.max_rooms, &[1, 2, 3]);
+    maybe(&mut config.max_members, &[1, 2, 5]);
+    for place in [
+        &mut config.hook_late,
+        &mut config.hook_denies,
+        &mut config.hook_silent,
+        &mut config.hook_panics,
+    ] {
+        maybe(place, &[0, 0, 5, 30]);
+    }
+    maybe(&mut config.decision_ms, &[1, 10, 100]);
     maybe(&mut config.shutdown_ms, &[0, 1, 50]);
     maybe(&mut config.window, &[1, 16, 100, 500, 2_000, 16_000]);
     maybe(&mut config.latency, &[1, 100, 2_000, 50_000]);
@@ -160,6 +173,12 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
         config.max_per_address = usual.max_per_address;
         config.idle_ms = usual.idle_ms;
         config.disconnect = usual.disconnect;
+        config.write_ms = usual.write_ms;
+        config.rate = usual.rate;
+        config.max_members = usual.max_members;
+        config.hook_silent = usual.hook_silent;
+        config.hook_panics = usual.hook_panics;
+        config.hook_denies = usual.hook_denies;
     }
     config
 }

@@ -11,6 +11,7 @@ use chat_core::runtime::{Net, Runtime, RuntimeExt, Task};
 
 use super::client::{Client, Places, Shared};
 use super::errors::Errors;
+use super::hook::Hook;
 use super::report::Report;
 use super::server::{Host, Tapped, hub_config};
 use super::witness::Stage;
@@ -46,7 +47,7 @@ pub fn run(plan: &Plan) -> Report {
         // What it says comes first: a broken promise before it may be the reason.
         model.breaks(Promise::NoPanic, message(&*panic));
     }
-    if errors.count() > 0 || runtime.panics() > 0 {
+    if errors.count() > model.planned_errors || runtime.panics() > 0 {
         model.breaks(Promise::NoPanic, "a task panicked");
     }
     let report = Report {
@@ -86,6 +87,10 @@ fn limits(plan: &Plan) -> Limits {
         max_connections: size(config.max_connections),
         max_per_address: Some(size(config.max_per_address)).filter(|&limit| limit > 0),
         idle: Some(config.idle_ms * 1_000_000).filter(|&idle| idle > 0),
+        write: Some(config.write_ms * 1_000_000).filter(|&limit| limit > 0),
+        rate: config.rate,
+        max_rooms: size(config.max_rooms),
+        max_members: size(config.max_members),
         linger: config.linger_ms * 1_000_000,
         close: config.close_ms * 1_000_000,
     }
@@ -96,9 +101,11 @@ fn limits(plan: &Plan) -> Limits {
 fn promptness(plan: &Plan) -> Option<u64> {
     let config = &plan.config;
     let strange = config.stalled_flush + config.split + config.coalesce + config.timer_skew;
+    let hooked = config.hook_late + config.hook_silent;
     let starved = matches!(config.policy, Policy::Starve { .. });
     let under_way = 1_000 * (config.latency + config.jitter);
-    (strange == 0 && !starved && config.window >= 64 * 1024).then_some(8 * under_way + 1_000_000)
+    (strange + hooked == 0 && !starved && config.window >= 64 * 1024)
+        .then_some(8 * under_way + 1_000_000)
 }
 
 /// Whether the plan does nothing to a client, and the client nothing strange.
@@ -122,11 +129,13 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     let tapped: Arc<dyn Runtime> = Arc::new(Tapped {
         stage: stage.clone(),
     });
-    let hub = Hub::new(
+    let hook = Hook::new(stage.clone(), plan.seed, &plan.config);
+    let hub = Hub::with_policy(
         Arc::new(Tapped {
             stage: stage.clone(),
         }),
         hub_config(&plan.config),
+        Arc::new(hook),
     );
     let tcp: SocketAddr = ([127, 0, 0, 1], 8080).into();
     let unix = (plan.config.unix > 0).then(|| PathBuf::from("/run/chat.sock"));
@@ -312,7 +321,9 @@ fn check_rest(stage: &Stage, hub: &Hub, serving: bool) {
         let detail = format!("connection {id} has sent lines that were not handled");
         model.breaks(Promise::Drains, detail);
     }
-    let silent = model.limits.idle.and_then(|idle| {
+    // One that is held back for its rate counts as heard when it is let go.
+    let limit = model.limits.idle.filter(|_| model.limits.rate == 0);
+    let silent = limit.and_then(|idle| {
         // Timers may be late, and tasks held back, until faults stop.
         let limit = idle + 2_000_000_000;
         let network = stage.runtime().shared.network();

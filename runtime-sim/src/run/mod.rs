@@ -4,6 +4,7 @@ mod batch;
 mod client;
 mod conductor;
 mod errors;
+mod hook;
 mod report;
 mod server;
 mod witness;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
-use chat_core::connection::{ConnectionConfig, serve_connection_with};
+use chat_core::connection::{ConnectionConfig, RateLimit, serve_connection_with};
 use chat_core::event::CloseReason;
 use chat_core::hub::{Hub, HubConfig, SlowConsumer};
 use chat_core::runtime::{
@@ -104,6 +104,9 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
     hub.empty_rooms = small(config.empty_rooms);
     hub.outbox.messages = small(config.outbox_messages);
     hub.outbox.bytes = small(config.outbox_bytes);
+    hub.max_rooms = small(config.max_rooms);
+    hub.max_members_per_room = small(config.max_members);
+    hub.decision_timeout = ms(config.decision_ms);
     if config.disconnect > 0 {
         hub.outbox.slow_consumer = SlowConsumer::Disconnect;
     }
@@ -113,6 +116,9 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
 fn connection_config(config: &PlanConfig) -> ConnectionConfig {
     let mut connection = ConnectionConfig::default();
     connection.idle_timeout = (config.idle_ms > 0).then(|| ms(config.idle_ms));
+    connection.write_timeout = (config.write_ms > 0).then(|| ms(config.write_ms));
+    let rate = u32::try_from(config.rate).unwrap_or(u32::MAX);
+    connection.rate_limit = RateLimit::new(rate, Duration::from_secs(1));
     connection.close_timeout = ms(config.close_ms);
     connection.linger = ms(config.linger_ms);
     connection

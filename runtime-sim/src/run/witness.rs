@@ -1,9 +1,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
+use chat_core::hub::HubError;
 use chat_core::protocol::{Delivery, Flow, Protocol, TextProtocol};
-use chat_core::session::Session;
+use chat_core::session::{Done, Session};
 
 use crate::SimRuntime;
 use crate::model::{Id, Model, Promise};
@@ -41,6 +43,13 @@ pub(super) struct Witness {
     id: Id,
     stage: Stage,
     opened: bool,
+    waiting: Option<Step>,
+}
+
+/// What a hook has to decide.
+enum Step {
+    Opening,
+    Line(Option<Vec<u8>>),
 }
 
 impl Witness {
@@ -51,6 +60,7 @@ impl Witness {
             id,
             stage,
             opened: false,
+            waiting: None,
         }
     }
 }
@@ -62,15 +72,42 @@ impl Protocol for Witness {
 
     fn open(&mut self, session: &mut Session) -> Flow {
         self.opened = true;
+        {
+            let mut model = self.stage.model();
+            // What the hook said when somebody connected.
+            model.verdict = None;
+            model.opens(self.id);
+        }
         let flow = self.protocol.open(session);
-        self.stage.model().opens(self.id);
+        if flow == Flow::Wait {
+            self.waiting = Some(Step::Opening);
+        } else {
+            self.stage.model().enters(self.id);
+        }
         flow
     }
 
+    fn greeting_delay(&self) -> Option<Duration> {
+        self.protocol.greeting_delay()
+    }
+
+    fn handle_silence(&mut self, session: &mut Session) -> Flow {
+        self.protocol.handle_silence(session)
+    }
+
+    fn handle_first_byte(&mut self, byte: u8, session: &mut Session) -> Flow {
+        self.protocol.handle_first_byte(byte, session)
+    }
+
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
+        self.stage.model().verdict = None;
         let flow = self.protocol.handle_frame(frame, session);
         let mut model = self.stage.model();
         let line = model.framed(self.id, &frame);
+        if flow == Flow::Wait {
+            self.waiting = Some(Step::Line(line));
+            return flow;
+        }
         let expected = model.handles(self.id, line.as_deref());
         if flow != expected {
             let detail = format!(
@@ -82,6 +119,31 @@ impl Protocol for Witness {
         flow
     }
 
+    fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
+        let verdict = match &done {
+            Err(refusal @ (HubError::Denied(_) | HubError::Undecided)) => Some(refusal.to_string()),
+            _ => None,
+        };
+        let flow = self.protocol.handle_done(done, session);
+        let mut model = self.stage.model();
+        model.verdict = verdict;
+        match self.waiting.take() {
+            Some(Step::Opening) => model.enters(self.id),
+            Some(Step::Line(line)) => {
+                model.handles(self.id, line.as_deref());
+            }
+            None => {
+                let detail = format!("connection {}: nothing was waited for", self.id);
+                model.breaks(Promise::Reason, detail);
+            }
+        }
+        flow
+    }
+
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        self.protocol.ping(out);
+    }
+
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
         let before = out.len();
         self.protocol.encode(delivery, session, out);
@@ -90,8 +152,12 @@ impl Protocol for Witness {
 
     fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
         self.protocol.farewell(reason, out);
-        let heard_at = self.stage.runtime().shared.network().heard_at(self.id);
-        self.stage.model().bids_farewell(self.id, reason, heard_at);
+        let (heard_at, told_at) = {
+            let network = self.stage.runtime().shared.network();
+            (network.heard_at(self.id), network.told_at(self.id))
+        };
+        let mut model = self.stage.model();
+        model.bids_farewell(self.id, reason, heard_at, told_at);
     }
 }
 
