@@ -16,6 +16,7 @@ usage: sim [--seeds N] [--first SEED] [--minutes N]   run many seeds
   --shrink         make what fails as small as it gets, and print it
   --print          print the plan before it is run
   --twice          run everything twice and compare the traces
+  --complete       fail also when some kind of fault or some rare branch never came up
   --keep-going     do not stop at the first seed that fails";
 
 /// How many plans are tried to make one smaller.
@@ -32,6 +33,7 @@ struct Arguments {
     shrink: bool,
     print: bool,
     twice: bool,
+    complete: bool,
     keep_going: bool,
 }
 
@@ -86,6 +88,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--shrink" => arguments.shrink = true,
             "--print" => arguments.print = true,
             "--twice" => arguments.twice = true,
+            "--complete" => arguments.complete = true,
             "--keep-going" => arguments.keep_going = true,
             _ => return Err(format!("{word} is no option")),
         }
@@ -184,5 +187,10 @@ fn many(arguments: &Arguments) -> bool {
     }
     println!("\r{}", batch.progress(start.elapsed()));
     print!("{batch}");
+    let never = batch.never();
+    if arguments.complete && !never.is_empty() {
+        println!("never came up: {}", never.join(", "));
+        return false;
+    }
     batch.failed().is_empty()
 }

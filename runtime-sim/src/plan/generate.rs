@@ -185,7 +185,7 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
 
 /// How often clients do what, in one plan.
 struct Mix {
-    weights: [u64; 22],
+    weights: [u64; 23],
     rooms: u64,
     nicks: u64,
     length: u64,
@@ -193,7 +193,7 @@ struct Mix {
 
 impl Mix {
     fn draw(random: &mut Random, size: Size) -> Self {
-        let mut weights = [0; 22];
+        let mut weights = [0; 23];
         for weight in &mut weights {
             // Half of what there is to do is left out of each plan.
             *weight = random.below(2) * random.between(1, 4);
@@ -201,7 +201,7 @@ impl Mix {
         // People talk, most of the time.
         weights[1] += 20;
         if size == Size::TenByHundred {
-            weights = [0; 22];
+            weights = [0; 23];
             weights[1] = 1;
         }
         Self {
@@ -232,7 +232,12 @@ impl Mix {
             1 => Action::Say(len),
             2 => Action::Burst(small(random.between(2, 40)), len.min(300)),
             3 => Action::Act(len),
-            4 => Action::Private(small(random.below(2 * self.nicks)), len),
+            4 => {
+                // Those from 24 on are guests.
+                let named = random.below(self.nicks);
+                let to = *random.pick(&[named, 24, 25, 26, 27, 28, 30]);
+                Action::Private(small(to), len)
+            }
             5 => Action::Join(small(random.below(self.rooms * 2))),
             6 => Action::Nick(small(random.below(self.nicks))),
             7 => Action::Who,
@@ -249,7 +254,8 @@ impl Mix {
             18 => Action::Pause(small(random.between(1, 2_000))),
             19 => Action::Deaf,
             20 => Action::Drip(len.min(60)),
-            _ => Action::Storm(few),
+            21 => Action::Storm(few),
+            _ => Action::Hop(few),
         }
     }
 }

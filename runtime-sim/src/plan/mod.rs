@@ -55,6 +55,8 @@ pub enum Action {
     Private(u32, u32),
     /// Goes to a room.
     Join(u32),
+    /// Goes to and fro between two rooms, so many times in one write.
+    Hop(u32),
     /// Takes a nick.
     Nick(u32),
     /// Asks who is in the room.

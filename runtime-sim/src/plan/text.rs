@@ -44,6 +44,7 @@ words! { Action {
     "act" => Act(len: u32),
     "private" => Private(to: u32, len: u32),
     "join" => Join(room: u32),
+    "hop" => Hop(times: u32),
     "nick" => Nick(nick: u32),
     "who" => Who,
     "rooms" => Rooms,

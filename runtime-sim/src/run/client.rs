@@ -127,6 +127,11 @@ impl Client {
                 let name = if room % 2 == 0 { "room" } else { "#Room" };
                 self.send_line(&format!("/join {name}{}", room / 2)).await
             }
+            Action::Hop(times) => {
+                let times = usize::try_from(times).unwrap_or(1);
+                let hop = "/join room0\n/join general\n";
+                self.send(hop.repeat(times).as_bytes()).await
+            }
             Action::Nick(number) => self.send_line(&format!("/nick {}", nick(number))).await,
             Action::Who => self.send_line("/who").await,
             Action::Rooms => self.send_line("/rooms").await,

@@ -28,6 +28,9 @@ const DRAIN: Duration = Duration::from_secs(60);
 /// How many of the last events a report shows.
 const EVENTS: usize = 40;
 
+/// How much longer where a rate is limited: so long may a client have more to say than it may.
+const FLOOD: Duration = Duration::from_secs(120);
+
 /// Runs a plan and says what came of it.
 pub fn run(plan: &Plan) -> Report {
     let sim = Sim::new(Settings {
@@ -170,13 +173,26 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     for (_, shared) in &clients {
         shared.calm.store(true, Ordering::Relaxed);
     }
-    come_to_rest(stage, &clients).await;
+    // Whoever waits for a decision does not see yet that the peer is gone.
+    runtime
+        .sleep(Duration::from_millis(plan.config.decision_ms))
+        .await;
+    let rated = if plan.config.rate > 0 {
+        FLOOD
+    } else {
+        Duration::ZERO
+    };
+    come_to_rest(stage, &clients, DRAIN + rated).await;
     check_rest(stage, &hub, host.is_some());
 
     runtime.note(What::Mark, 2, 0);
     if let Some(host) = host.take() {
         let within = Duration::from_secs(5);
-        host.shut_down(within, stage).await;
+        let cut_off = host.shut_down(within, stage).await;
+        if cut_off > 0 {
+            let detail = format!("{cut_off} connections were cut off, with nothing wrong with any");
+            stage.model().breaks(Promise::Shutdown, detail);
+        }
     }
     runtime.sleep(Duration::from_secs(10)).await;
     check_told(stage, "after the shutdown");
@@ -279,7 +295,7 @@ async fn strike(kind: FaultKind, plan: &Plan, stage: &Stage, host: &mut Option<H
 }
 
 /// Waits until all clients are done and everybody has been heard and told.
-async fn come_to_rest(stage: &Stage, clients: &Clients) {
+async fn come_to_rest(stage: &Stage, clients: &Clients, within: Duration) {
     let runtime = stage.runtime();
     let start = runtime.elapsed();
     loop {
@@ -288,7 +304,7 @@ async fn come_to_rest(stage: &Stage, clients: &Clients) {
         if clients.iter().all(done) && is_at_rest(stage) {
             return;
         }
-        if runtime.elapsed() > start + DRAIN {
+        if runtime.elapsed() > start + within {
             let busy = clients.iter().filter(|client| !done(client)).count();
             if busy > 0 {
                 let detail = format!("{busy} clients cannot do what they want to do");

@@ -189,10 +189,11 @@ impl Host {
         }
     }
 
-    pub(super) async fn shut_down(self, within: Duration, stage: &Stage) {
+    /// Shuts down, and returns how many connections were cut off.
+    pub(super) async fn shut_down(self, within: Duration, stage: &Stage) -> usize {
         let start = stage.runtime().elapsed();
         stage.model().stopping = true;
-        match self {
+        let cut_off = match self {
             Self::Server(server) => {
                 let mut shutdown = pin!(server.shutdown(within));
                 poll_fn(|cx| {
@@ -203,16 +204,18 @@ impl Host {
                     cut_off_when_late(stage, start, within);
                     polled
                 })
-                .await;
+                .await
+                .cut_off
             }
             Self::Loop(own) => own.shut_down(within, stage, start).await,
-        }
+        };
         let took = stage.runtime().elapsed() - start;
         // A timer may be late, and a task held back.
         if took > within + ms(100) {
             let detail = format!("it took {took:?} instead of {within:?}");
             stage.model().breaks(Promise::Shutdown, detail);
         }
+        cut_off
     }
 }
 
@@ -228,7 +231,7 @@ fn cut_off_when_late(stage: &Stage, start: Duration, within: Duration) {
 }
 
 impl OwnLoop {
-    async fn shut_down(self, within: Duration, stage: &Stage, start: Duration) {
+    async fn shut_down(self, within: Duration, stage: &Stage, start: Duration) -> usize {
         self.acceptors.cancel().await;
         self.connections.close();
         stage.model().orders_all_to_close();
@@ -238,8 +241,11 @@ impl OwnLoop {
         let joined = stage.runtime().timeout(within, self.connections.join());
         if joined.await.is_err() {
             cut_off_when_late(stage, start, within);
+            let left = self.connections.len();
             self.connections.cancel().await;
+            return left;
         }
+        0
     }
 }
 

@@ -1,0 +1,439 @@
+/// A bug to be planted.
+pub(crate) struct Mutant {
+    /// What is wrong.
+    pub(crate) name: &'static str,
+    /// Where, in `chat-core/src`.
+    pub(crate) file: &'static str,
+    /// A piece of the text, which must be there once.
+    pub(crate) from: &'static str,
+    /// What is put in its place.
+    pub(crate) to: &'static str,
+}
+
+/// All bugs there are to plant, from the outbox to the server.
+pub(crate) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "a push wakes nobody",
+        file: "hub/outbox.rs",
+        from: r#"        self.push_back(entry);
+        self.wake(wakes);"#,
+        to: r#"        self.push_back(entry);
+        let _ = wakes;"#,
+    },
+    Mutant {
+        name: "an order to close wakes nobody",
+        file: "hub/outbox.rs",
+        from: r#"            self.closing = Some(closing);
+            self.wants_events = false;
+            wakes.0.extend(self.waker.take());"#,
+        to: r#"            self.closing = Some(closing);
+            let _ = wakes;"#,
+    },
+    Mutant {
+        name: "dropped without a notice",
+        file: "hub/outbox.rs",
+        from: r#"        self.note_missed(self.lead, &event);
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a notice is off by one",
+        file: "hub/outbox.rs",
+        from: r#"messages: number.map(|number| (number, number)),"#,
+        to: r#"messages: number.map(|number| (number, number + 1)),"#,
+    },
+    Mutant {
+        name: "a notice covers what was delivered",
+        file: "hub/outbox.rs",
+        from: r#"(Some((_, last)), Some(number)) => last + 1 == number,"#,
+        to: r#"(Some((_, last)), Some(number)) => last < number,"#,
+    },
+    Mutant {
+        name: "missed presence is counted twice",
+        file: "hub/outbox.rs",
+        from: r#"None => missed.presence += 1,"#,
+        to: r#"None => missed.presence += 2,"#,
+    },
+    Mutant {
+        name: "one message more than the limit",
+        file: "hub/outbox.rs",
+        from: r#"self.room.entries + self.direct.entries < limits.messages"#,
+        to: r#"self.room.entries + self.direct.entries <= limits.messages"#,
+    },
+    Mutant {
+        name: "the limit of bytes is no limit",
+        file: "hub/outbox.rs",
+        from: r#"self.room.bytes + self.direct.bytes + weight <= limits.bytes"#,
+        to: r#"self.room.bytes <= limits.bytes"#,
+    },
+    Mutant {
+        name: "private messages take all the room",
+        file: "hub/outbox.rs",
+        from: r#"self.limits.messages.div_ceil(2)"#,
+        to: r#"self.limits.messages"#,
+    },
+    Mutant {
+        name: "falls asleep on a full queue",
+        file: "hub/outbox.rs",
+        from: r#"if wants_events && !state.queue.is_empty() {"#,
+        to: r#"if wants_events && state.queue.len() > 3 {"#,
+    },
+    Mutant {
+        name: "sleeps through an order to close",
+        file: "hub/outbox.rs",
+        from: r#"if let Some(closing) = &state.closing {
+            return Rest::Closing(closing.clone());"#,
+        to: r#"if let Some(closing) = state.closing.as_ref().filter(|_| wants_events) {
+            return Rest::Closing(closing.clone());"#,
+    },
+    Mutant {
+        name: "what is taken still counts",
+        file: "hub/outbox.rs",
+        from: r#"Outgoing::Room(event) => self.room.remove(event.weight()),"#,
+        to: r#"Outgoing::Room(_) => {}"#,
+    },
+    Mutant {
+        name: "answers that are taken still count",
+        file: "hub/outbox.rs",
+        from: r#"            if entry.is_answer() {
+                self.answer_bytes
+                    .fetch_sub(entry.weight(), Ordering::Relaxed);"#,
+        to: r#"            if entry.is_answer() {
+                self.answer_bytes
+                    .fetch_sub(entry.weight() / 2, Ordering::Relaxed);"#,
+    },
+    Mutant {
+        name: "the last words are forgotten",
+        file: "hub/outbox.rs",
+        from: r#"            state.push_back(Outgoing::Reply(last_words));"#,
+        to: "",
+    },
+    Mutant {
+        name: "the next to make way is not looked for",
+        file: "hub/outbox.rs",
+        from: r#"        self.note_missed(self.lead, &event);
+        self.find_lead();"#,
+        to: r#"        self.note_missed(self.lead, &event);"#,
+    },
+    Mutant {
+        name: "a slow consumer is not told why",
+        file: "hub/outbox.rs",
+        from: r#"if self.limits.slow_consumer == SlowConsumer::Disconnect {
+                state.close(CloseReason::SlowConsumer.into(), wakes);"#,
+        to: r#"if self.limits.slow_consumer == SlowConsumer::Disconnect {
+                state.close(CloseReason::PeerClosed.into(), wakes);"#,
+    },
+    Mutant {
+        name: "a number is left out",
+        file: "hub/room.rs",
+        from: r#"let number = state.last_number + 1;"#,
+        to: r#"let number = state.last_number + 1 + u64::from(state.last_number == 6);"#,
+    },
+    Mutant {
+        name: "a number is used twice",
+        file: "hub/room.rs",
+        from: r#"state.last_number = number;"#,
+        to: r#"state.last_number = number - u64::from(number == 9);"#,
+    },
+    Mutant {
+        name: "a member is passed over",
+        file: "hub/room.rs",
+        from: r#"        for (_, member) in &state.members {
+            member.outbox.push_room(&event, wakes);
+        }
+        state.memory"#,
+        to: r#"        for (_, member) in state.members.iter().skip(usize::from(number == 20)) {
+            member.outbox.push_room(&event, wakes);
+        }
+        state.memory"#,
+    },
+    Mutant {
+        name: "a leave is not announced",
+        file: "hub/room.rs",
+        from: r#"        state.announce(&event, self.key, wakes);
+        state.members.remove(self.key);
+        Some(event)"#,
+        to: r#"        let _ = wakes;
+        state.members.remove(self.key);
+        Some(event)"#,
+    },
+    Mutant {
+        name: "a quit is not announced",
+        file: "hub/room.rs",
+        from: r#"        state.announce_once(&event, usize::MAX, told, wakes);
+        Some(event)"#,
+        to: r#"        let _ = (told, wakes);
+        Some(event)"#,
+    },
+    Mutant {
+        name: "a member stays after it left",
+        file: "hub/room.rs",
+        from: r#"        state.announce(&event, self.key, wakes);
+        state.members.remove(self.key);"#,
+        to: r#"        state.announce(&event, self.key, wakes);"#,
+    },
+    Mutant {
+        name: "a room remembers nothing",
+        file: "hub/room.rs",
+        from: r#"        state.memory.push(Arc::clone(&event));
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a member keeps its old nick",
+        file: "hub/room.rs",
+        from: r#"std::mem::replace(&mut member.who.nick, nick.clone())"#,
+        to: r#"member.who.nick.clone()"#,
+    },
+    Mutant {
+        name: "a nick is given twice",
+        file: "hub/directory.rs",
+        from: r#"Some(owner) if owner.session != session => {"#,
+        to: r#"Some(owner) if owner.session != session && owner.session > session => {"#,
+    },
+    Mutant {
+        name: "the newest empty room is forgotten",
+        file: "hub/directory.rs",
+        from: r#"self.emptied.pop_first()"#,
+        to: r#"self.emptied.pop_last()"#,
+    },
+    Mutant {
+        name: "a room that fills again still counts as empty",
+        file: "hub/directory.rs",
+        from: r#"            self.emptied.remove(&entry.emptying);"#,
+        to: "",
+    },
+    Mutant {
+        name: "a seat is never free again",
+        file: "hub/directory.rs",
+        from: r#"        entry.seats -= 1;"#,
+        to: r#"        entry.seats -= usize::from(entry.seats % 7 != 3);"#,
+    },
+    Mutant {
+        name: "the old nick is never free",
+        file: "hub/presence.rs",
+        from: r#"            self.hub.release_nick(&old);"#,
+        to: "",
+    },
+    Mutant {
+        name: "the nick of who quits is never free",
+        file: "hub/presence.rs",
+        from: r#"        if let Some(nick) = self.nick.take() {
+            self.hub.release_nick(&nick);"#,
+        to: r#"        if let Some(nick) = self.nick.take() {
+            let _ = nick;"#,
+    },
+    Mutant {
+        name: "a switch leaves first and gets lost",
+        file: "hub/presence.rs",
+        from: r#"        let reservation = self.hub.reserve(room)?;
+        let mut wakes = Wakes::default();
+        let left = old.and_then(|old| self.stand_up(old, &mut wakes));"#,
+        to: r#"        let mut wakes = Wakes::default();
+        let left = old.and_then(|old| self.stand_up(old, &mut wakes));
+        let reservation = self.hub.reserve(room)?;"#,
+    },
+    Mutant {
+        name: "wakers are dropped",
+        file: "hub/presence.rs",
+        from: r#"        let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
+        wakes.wake();"#,
+        to: r#"        let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
+        drop(wakes);"#,
+    },
+    Mutant {
+        name: "write for write_all",
+        file: "connection/driver.rs",
+        from: r#"                    self.unflushed = true;
+                    self.progressed = true;
+                    sent += written;"#,
+        to: r#"                    self.unflushed = true;
+                    self.progressed = true;
+                    sent += written.max(output.len() - sent);"#,
+    },
+    Mutant {
+        name: "what a full stream left is sent again",
+        file: "connection/driver.rs",
+        from: r#"self.unsent.extend_from_slice(&output[sent..]);"#,
+        to: r#"self.unsent.extend_from_slice(output);"#,
+    },
+    Mutant {
+        name: "an interrupted read is an error",
+        file: "connection/driver.rs",
+        from: r#"                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                        continue;
+                    }
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "an interrupted write is an error",
+        file: "connection/driver.rs",
+        from: r#"            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Poll::Ready(Err(error)) => Err(error),"#,
+        to: r#"            Poll::Ready(Err(error)) => Err(error),"#,
+    },
+    Mutant {
+        name: "yields and is never polled again",
+        file: "connection/driver.rs",
+        from: r#"        if more {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Reads and handles"#,
+        to: r#"        let _ = more;
+        Poll::Pending
+    }
+
+    /// Reads and handles"#,
+    },
+    Mutant {
+        name: "the idle timer is not moved",
+        file: "connection/driver.rs",
+        from: r#"                self.heard_at = self.runtime.now();
+                self.pinged = false;"#,
+        to: r#"                self.pinged = false;"#,
+    },
+    Mutant {
+        name: "nobody is ever idle",
+        file: "connection/driver.rs",
+        from: r#"            if let Some(patience) = config.idle_timeout {"#,
+        to: r#"            if let Some(patience) = config.idle_timeout.filter(|_| self.stalled_since.is_some()) {"#,
+    },
+    Mutant {
+        name: "an alarm is set once",
+        file: "connection/alarm.rs",
+        from: r#"if self.rung || deadline < self.set_to {"#,
+        to: r#"if self.rung {"#,
+    },
+    Mutant {
+        name: "the last line without its end is lost",
+        file: "connection/driver.rs",
+        from: r#"        let frame = self.lines.finish()?;
+        let flow"#,
+        to: r#"        let frame = self.lines.finish().filter(|_| false)?;
+        let flow"#,
+    },
+    Mutant {
+        name: "input beyond the budget is lost",
+        file: "connection/driver.rs",
+        from: r#"        self.unread = input.to_vec();
+        None"#,
+        to: r#"        self.unread = input[..input.len() / 2].to_vec();
+        None"#,
+    },
+    Mutant {
+        name: "a deaf connection never hears again",
+        file: "connection/driver.rs",
+        from: r#"output == Output::Exhausted || !budget.listens() || (deaf && !self.is_deaf())"#,
+        to: r#"output == Output::Exhausted || !budget.listens()"#,
+    },
+    Mutant {
+        name: "nobody is ever deaf",
+        file: "connection/driver.rs",
+        from: r#"self.session.outbox().answer_bytes() > ANSWERS"#,
+        to: r#"self.session.outbox().answer_bytes() > 1000 * ANSWERS"#,
+    },
+    Mutant {
+        name: "no FIN is sent",
+        file: "connection/driver.rs",
+        from: r#"match Pin::new(&mut self.stream).poll_close(cx) {"#,
+        to: r#"match Poll::Ready(io::Result::Ok(())) {"#,
+    },
+    Mutant {
+        name: "does not linger",
+        file: "connection/driver.rs",
+        from: r#"let patience = after(heard_at, self.config.linger);"#,
+        to: r#"let patience = after(heard_at, self.config.linger / 1000);"#,
+    },
+    Mutant {
+        name: "waits for a closing peer for ever",
+        file: "connection/driver.rs",
+        from: r#"        ready!(self.poll_deadline(cx, ending.deadline));
+"#,
+        to: r#"        ready!(self.poll_deadline(cx, ending.deadline + Duration::from_secs(3600)));
+"#,
+    },
+    Mutant {
+        name: "events while a decision is awaited are lost",
+        file: "connection/driver.rs",
+        from: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
+                    return Ok(None);"#,
+        to: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
+                    self.unread.clear();
+                    return Ok(None);"#,
+    },
+    Mutant {
+        name: "the CR of CRLF stays",
+        file: "framing/lines.rs",
+        from: r#"let line = line.strip_suffix(b"\r").unwrap_or(line);"#,
+        to: r#"let line = line.strip_suffix(b"\r\r").unwrap_or(line);"#,
+    },
+    Mutant {
+        name: "a line may be too long by one",
+        file: "framing/lines.rs",
+        from: r#"if line.len() > self.limit {"#,
+        to: r#"if line.len() > self.limit + 1 {"#,
+    },
+    Mutant {
+        name: "a split line loses its beginning",
+        file: "framing/lines.rs",
+        from: r#"            self.partial.extend_from_slice(line);
+            self.handed_out = true;"#,
+        to: r#"            self.partial = line.to_vec();
+            self.handed_out = true;"#,
+    },
+    Mutant {
+        name: "a place is never given back",
+        file: "server/admission.rs",
+        from: r#"        admitted.in_all -= 1;"#,
+        to: r#"        admitted.in_all -= usize::from(admitted.in_all % 3 != 2);"#,
+    },
+    Mutant {
+        name: "sessions are not told of a shutdown",
+        file: "server/mod.rs",
+        from: r#"            session.order_quietly(closing, &mut wakes);"#,
+        to: r#"            let _ = (session, closing, &mut wakes);"#,
+    },
+    Mutant {
+        name: "a shutdown forgets one session",
+        file: "server/mod.rs",
+        from: r#"        for session in &sessions {
+            let closing"#,
+        to: r#"        for session in sessions.iter().skip(1) {
+            let closing"#,
+    },
+    Mutant {
+        name: "a hook that never answers is waited for",
+        file: "session/pending.rs",
+        from: r#"let late = self.time_limit.as_mut().poll(cx);"#,
+        to: r#"let late = self.time_limit.as_mut().poll(cx).map(|()| self.verdict.as_mut().poll(cx).is_pending());
+                let late = if late.is_ready() { Poll::Pending::<()> } else { Poll::Pending };"#,
+    },
+    Mutant {
+        name: "the history is one too short",
+        file: "store/memory.rs",
+        from: r#"        self.messages.push_back(message);
+"#,
+        to: r#"        self.messages.push_back(message);
+        if self.messages.len() > 5 {
+            self.messages.pop_front();
+        }
+"#,
+    },
+    Mutant {
+        name: "a task that is cancelled is not woken",
+        file: "runtime/runner.rs",
+        from: r#"        self.ordered.store(true, Ordering::SeqCst);
+        self.runner.wake();"#,
+        to: r#"        self.ordered.store(true, Ordering::SeqCst);"#,
+    },
+    Mutant {
+        name: "a join is never told",
+        file: "runtime/group.rs",
+        from: r#"            self.shared.emptied.notify(usize::MAX);"#,
+        to: r#"            self.shared.emptied.notify(0);"#,
+    },
+];
