@@ -14,6 +14,10 @@ const REST: usize = 64;
 /// How many bytes of answers may wait before a client is not heard any more.
 const ANSWERS: usize = 64 * 1024;
 
+/// How many bytes a connection may hold itself: what it takes at once, the largest answer (a room's
+/// memory) behind it, and the answers to the frames of one poll.
+const TAKEN: usize = 64 * 1024 + 33 * 512 * 1024;
+
 /// The room where everyone starts.
 const LOBBY: &str = "general";
 
@@ -220,7 +224,11 @@ impl Model {
         let weight = REST + body.as_str().len();
         let accepted = self.people.get_mut(&recipient).is_some_and(|person| {
             let queue = &mut person.queue;
-            queue.push_direct(line, weight, &self.limits, &mut self.sometimes)
+            let accepted = queue.push_direct(line, weight, &self.limits, &mut self.sometimes);
+            if queue.overflowed {
+                person.ordered_at.get_or_insert(self.now);
+            }
+            accepted
         });
         let away = self
             .people
@@ -388,6 +396,9 @@ impl Model {
         if let Some(person) = self.people.get_mut(&to) {
             let queue = &mut person.queue;
             queue.push_room(event, &self.limits, &mut self.sometimes);
+            if queue.overflowed {
+                person.ordered_at.get_or_insert(self.now);
+            }
         }
     }
 
@@ -401,6 +412,16 @@ impl Model {
     }
 
     fn replies(&mut self, id: Id, bytes: Line) {
+        // What the connection has taken and the client has not, is not the outbox's.
+        let bound = ANSWERS + TAKEN + self.limits.window;
+        let waiting = self
+            .people
+            .get(&id)
+            .map_or(0, |person| person.queue.answers());
+        if waiting > bound {
+            let detail = format!("connection {id}: {waiting} bytes of answers wait");
+            self.breaks(Promise::Queue, detail);
+        }
         // Where there are no rooms, the list of them is empty.
         if let Some(person) = self.people.get_mut(&id)
             && !bytes.is_empty()
@@ -429,6 +450,9 @@ impl Model {
         for person in self.people.values_mut() {
             // One that was accepted and has not been opened yet gets the order, too.
             person.queue.closing = true;
+            if person.presence == Presence::Open {
+                person.ordered_at.get_or_insert(self.now);
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) giving_orders: bool,
     /// Whether the server does not accept any more.
     pub(crate) stopping: bool,
+    /// How long a shutdown may take that is under way, in nanoseconds.
+    pub(crate) shutdown_within: Option<u64>,
     /// Whether connections may be dropped without a word.
     pub(crate) cutting_off: bool,
     /// How many connections the server has a protocol for.
@@ -73,6 +75,7 @@ impl Model {
             shutdown: false,
             giving_orders: false,
             stopping: false,
+            shutdown_within: None,
             cutting_off: false,
             witnesses: 0,
             planned_errors: 0,

@@ -22,6 +22,7 @@ pub(crate) struct Limits {
     pub(crate) rate: u64,
     pub(crate) max_rooms: usize,
     pub(crate) max_members: usize,
+    pub(crate) window: usize,
     pub(crate) linger: u64,
     pub(crate) close: u64,
 }

@@ -42,6 +42,8 @@ pub(crate) struct Person {
     expected: VecDeque<(Line, Option<u64>)>,
     /// How much of the first of it was received.
     offset: usize,
+    /// When it was ordered to close.
+    pub(crate) ordered_at: Option<u64>,
     /// Whether the connection may end without a word, because a fault made it.
     pub(crate) excused: bool,
     /// Whether nothing is wrong with the client or its link.
@@ -66,6 +68,7 @@ impl Person {
             queue: Queue::default(),
             expected: VecDeque::new(),
             offset: 0,
+            ordered_at: None,
             excused: false,
             prompt,
             dismissed: None,
@@ -135,6 +138,9 @@ impl Person {
         Some((text.len() <= limit).then_some(text))
     }
 }
+
+/// How many nanoseconds a connection may take to start to close: its task may be held back.
+const OBEDIENCE: u64 = 100_000_000;
 
 /// Bytes as a text of bounded length.
 pub(crate) fn shown(bytes: &[u8]) -> String {
@@ -282,16 +288,21 @@ impl Model {
         }
     }
 
-    /// A client's stream was reset; `lingered` says how long after closing, if it was the server's doing.
-    pub(crate) fn was_reset(&mut self, id: Id, lingered: Option<u64>) {
+    /// A client's stream was reset; `dropped` says whether that was the server's doing, and how long after
+    /// closing, if it had closed.
+    pub(crate) fn was_reset(&mut self, id: Id, dropped: Option<Option<u64>>) {
         let (now, cutting_off) = (self.now, self.cutting_off || self.stopping);
         let limits = self.limits.clone();
         self.stopped_listening(id);
         let Some(person) = self.people.get(&id) else {
             return;
         };
+        if dropped == Some(None) && person.dismissed.is_none() && !person.excused && !cutting_off {
+            let detail = format!("connection {id} was dropped with input unread");
+            return self.breaks(Promise::Silence, detail);
+        }
         let closing = person.dismissed.map_or(0, |at| now - at);
-        if let Some(lingered) = lingered
+        if let Some(Some(lingered)) = dropped
             && lingered < limits.linger
             && closing < limits.close
             && !person.is_told()
@@ -310,6 +321,8 @@ impl Model {
     /// A client has read the end of its stream; `closed` says whether the server closed it.
     pub(crate) fn ended(&mut self, id: Id, closed: bool) {
         let (cutting_off, stopping) = (self.cutting_off, self.stopping);
+        let (now, within) = (self.now, self.shutdown_within);
+        let patience = within.map_or(self.limits.close, |within| within.min(self.limits.close));
         let Some(person) = self.people.get_mut(&id) else {
             return;
         };
@@ -324,10 +337,10 @@ impl Model {
             return self.sometimes.count(Sort::GracefulEnd);
         }
         match person.presence {
-            Presence::Leaving | Presence::Gone if person.dismissed.is_some() => {
+            _ if person.excused || cutting_off => {}
+            _ if person.dismissed.is_some_and(|at| now >= at + patience) => {
                 self.sometimes.count(Sort::CutOff);
             }
-            _ if person.excused || cutting_off => {}
             // It was waiting to be accepted when the listener was closed.
             Presence::New if stopping => {}
             presence => {
@@ -385,6 +398,13 @@ impl Model {
             CloseReason::Shutdown => line("* server shutting down\n".into()),
             reason => line(format!("! {reason}\n")),
         };
+        if *reason == CloseReason::PeerClosed && !person.sent.is_empty() {
+            let detail = format!("connection {id}: {} was not handled", shown(&person.sent));
+            self.breaks(Promise::Frames, detail);
+        }
+        let Some(person) = self.people.get_mut(&id) else {
+            return;
+        };
         if refused {
             // Told in the background, if at all.
             person.excused = true;
@@ -396,6 +416,7 @@ impl Model {
                 format!("connection {id} of {others} others is closed with {reason:?}"),
             );
         }
+        self.obeys_orders(id);
         self.leave(id, None);
         let Some(person) = self.people.get_mut(&id) else {
             return;
@@ -409,8 +430,34 @@ impl Model {
         person.dismissed = Some(now);
     }
 
+    /// Checks that a connection that was ordered to close has not taken its time.
+    fn obeys_orders(&mut self, id: Id) {
+        let now = self.now;
+        let late = self.people.get(&id).is_some_and(|person| {
+            let ordered_at = person.ordered_at.unwrap_or(now);
+            person.presence == Presence::Open && now > ordered_at + OBEDIENCE
+        });
+        if late {
+            let detail = format!("connection {id} was ordered to close long ago");
+            self.breaks(Promise::Reason, detail);
+        }
+    }
+
+    /// Checks that a connection that is let go of has not been closing for too long.
+    fn ends_in_time(&mut self, id: Id) {
+        let (now, within) = (self.now, self.shutdown_within.unwrap_or(0));
+        let limit = self.limits.close.max(within) + OBEDIENCE;
+        let closing_since = self.people.get(&id).and_then(|person| person.dismissed);
+        if closing_since.is_some_and(|at| now > at + limit) {
+            let detail = format!("connection {id} was closing for longer than it may");
+            self.breaks(Promise::Reason, detail);
+        }
+    }
+
     /// The server has let go of a connection.
     pub(crate) fn dropped(&mut self, id: Id) {
+        self.obeys_orders(id);
+        self.ends_in_time(id);
         self.leave(id, None);
         if let Some(person) = self.people.get_mut(&id) {
             person.presence = Presence::Gone;

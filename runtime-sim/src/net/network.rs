@@ -51,8 +51,9 @@ struct Connection {
     wrote_at: [u64; 2],
     /// When each end closed its sending half.
     closed_at: [Option<u64>; 2],
-    /// How long the server had waited after closing when it dropped its end with input unread.
-    lingered: Option<u64>,
+    /// Whether the server has reset it by dropping its end with input unread, and how long it had waited
+    /// for that after closing, if it had closed.
+    dropped: Option<Option<u64>>,
 }
 
 pub(crate) struct ListenerState {
@@ -251,7 +252,7 @@ impl Network {
             read_at: [now; 2],
             wrote_at: [now; 2],
             closed_at: [None; 2],
-            lingered: None,
+            dropped: None,
         };
         let waiting = std::mem::take(&mut state.waiting);
         self.connections.insert(id, connection);
@@ -417,10 +418,10 @@ impl Network {
         Some(self.connections.get(&id)?.wrote_at[1])
     }
 
-    /// If the server has closed a connection and then reset it by not reading what came: how long it had
-    /// waited.
-    pub(crate) fn lingered(&self, id: u64) -> Option<u64> {
-        self.connections.get(&id)?.lingered
+    /// If the server has reset a connection by dropping its end with input unread: how long it had waited
+    /// for that after closing, if it had closed.
+    pub(crate) fn dropped(&self, id: u64) -> Option<Option<u64>> {
+        self.connections.get(&id)?.dropped
     }
 
     // Bytes.
@@ -653,7 +654,8 @@ impl Network {
             let mut core = shared.core();
             core.struck(Strike::ResetByDrop);
             if end == 1 {
-                connection.lingered = connection.closed_at[1].map(|at| core.now - at);
+                let lingered = connection.closed_at[1].map(|at| core.now - at);
+                connection.dropped = Some(lingered);
             }
             drop(core);
             self.break_off(shared, id);

@@ -44,9 +44,10 @@ impl SimStream {
         network.has_closed(self.held.id, 1 - self.held.end)
     }
 
-    /// How long the server had waited after closing when it reset the connection by not reading.
-    pub(crate) fn lingered(&self) -> Option<u64> {
-        self.held.shared.network().lingered(self.held.id)
+    /// If the server has reset the connection by dropping its end with input unread: how long it had waited
+    /// for that after closing, if it had closed.
+    pub(crate) fn dropped_by_server(&self) -> Option<Option<u64>> {
+        self.held.shared.network().dropped(self.held.id)
     }
 
     fn at(&self) -> (u64, End) {

@@ -147,7 +147,10 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
     }
     maybe(&mut config.decision_ms, &[1, 10, 100]);
     maybe(&mut config.shutdown_ms, &[0, 1, 50]);
-    maybe(&mut config.window, &[1, 16, 100, 500, 2_000, 16_000]);
+    maybe(
+        &mut config.window,
+        &[1, 16, 100, 500, 2_000, 16_000, 1_000_000],
+    );
     maybe(&mut config.latency, &[1, 100, 2_000, 50_000]);
     maybe(&mut config.jitter, &[1, 100, 10_000]);
     for place in [
@@ -185,7 +188,7 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
 
 /// How often clients do what, in one plan.
 struct Mix {
-    weights: [u64; 23],
+    weights: [u64; 24],
     rooms: u64,
     nicks: u64,
     length: u64,
@@ -193,7 +196,7 @@ struct Mix {
 
 impl Mix {
     fn draw(random: &mut Random, size: Size) -> Self {
-        let mut weights = [0; 23];
+        let mut weights = [0; 24];
         for weight in &mut weights {
             // Half of what there is to do is left out of each plan.
             *weight = random.below(2) * random.between(1, 4);
@@ -201,7 +204,7 @@ impl Mix {
         // People talk, most of the time.
         weights[1] += 20;
         if size == Size::TenByHundred {
-            weights = [0; 23];
+            weights = [0; 24];
             weights[1] = 1;
         }
         Self {
@@ -255,7 +258,8 @@ impl Mix {
             19 => Action::Deaf,
             20 => Action::Drip(len.min(60)),
             21 => Action::Storm(few),
-            _ => Action::Hop(few),
+            22 => Action::Hop(few),
+            _ => Action::Recall(small(random.between(1, 80))),
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum Action {
     Rooms,
     /// Asks for the last messages.
     History(u32),
+    /// Asks for all messages that the room remembers, so many times in one write.
+    Recall(u32),
     /// Asks for the commands, so many times in one write.
     Help(u32),
     /// Leaves, with a reason of this length.

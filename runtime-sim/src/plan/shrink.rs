@@ -142,6 +142,7 @@ fn simpler(action: Action) -> Vec<Action> {
         Action::Act(len) => vec![Action::Say(len)],
         Action::Private(to, len) if len > 1 => vec![Action::Private(to, 1)],
         Action::Help(times) if times > 1 => vec![Action::Help(1), Action::Help(times / 2)],
+        Action::Recall(times) if times > 1 => vec![Action::Recall(1), Action::Recall(times / 2)],
         Action::Hop(times) if times > 1 => vec![Action::Hop(1), Action::Hop(times / 2)],
         Action::Quit(len) if len > 0 => vec![Action::Quit(0)],
         Action::Rubbish(len) if len > 1 => vec![Action::Rubbish(1), Action::Rubbish(len / 2)],

@@ -49,6 +49,7 @@ words! { Action {
     "who" => Who,
     "rooms" => Rooms,
     "history" => History(count: u32),
+    "recall" => Recall(times: u32),
     "help" => Help(times: u32),
     "quit" => Quit(len: u32),
     "blank" => Blank,

@@ -136,6 +136,10 @@ impl Client {
             Action::Who => self.send_line("/who").await,
             Action::Rooms => self.send_line("/rooms").await,
             Action::History(count) => self.send_line(&format!("/history {count}")).await,
+            Action::Recall(times) => {
+                let times = usize::try_from(times).unwrap_or(1);
+                self.send("/history\n".repeat(times).as_bytes()).await
+            }
             Action::Help(times) => {
                 let times = usize::try_from(times).unwrap_or(1);
                 self.send("/help\n".repeat(times).as_bytes()).await
@@ -333,7 +337,7 @@ async fn read(mut stream: SimStream, stage: Stage, shared: Arc<Shared>, over: Ar
             }
             Ok(read) => stage.model().received(id, &buf[..read]),
             Err(_) => {
-                stage.model().was_reset(id, stream.lingered());
+                stage.model().was_reset(id, stream.dropped_by_server());
                 break;
             }
         }

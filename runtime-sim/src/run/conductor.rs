@@ -94,6 +94,7 @@ fn limits(plan: &Plan) -> Limits {
         rate: config.rate,
         max_rooms: size(config.max_rooms),
         max_members: size(config.max_members),
+        window: size(config.window).max(64 * 1024),
         linger: config.linger_ms * 1_000_000,
         close: config.close_ms * 1_000_000,
     }
@@ -113,8 +114,12 @@ fn promptness(plan: &Plan) -> Option<u64> {
 
 /// Whether the plan does nothing to a client, and the client nothing strange.
 fn is_prompt(plan: &Plan, number: u32) -> bool {
-    let strange =
-        |action: Action| matches!(action, Action::Pause(_) | Action::Deaf | Action::Help(_));
+    let strange = |action: Action| {
+        matches!(
+            action,
+            Action::Pause(_) | Action::Deaf | Action::Help(_) | Action::Recall(_)
+        )
+    };
     let theirs = plan.operations.iter().filter(|op| op.client == number);
     let hit = |kind: FaultKind| match kind {
         FaultKind::Clog(client, ..)

@@ -192,7 +192,11 @@ impl Host {
     /// Shuts down, and returns how many connections were cut off.
     pub(super) async fn shut_down(self, within: Duration, stage: &Stage) -> usize {
         let start = stage.runtime().elapsed();
-        stage.model().stopping = true;
+        {
+            let mut model = stage.model();
+            model.stopping = true;
+            model.shutdown_within = u64::try_from(within.as_nanos()).ok();
+        }
         let cut_off = match self {
             Self::Server(server) => {
                 let mut shutdown = pin!(server.shutdown(within));

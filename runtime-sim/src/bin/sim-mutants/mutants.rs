@@ -73,12 +73,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"self.limits.messages"#,
     },
     Mutant {
-        name: "falls asleep on a full queue",
-        file: "hub/outbox.rs",
-        from: r#"if wants_events && !state.queue.is_empty() {"#,
-        to: r#"if wants_events && state.queue.len() > 3 {"#,
-    },
-    Mutant {
         name: "sleeps through an order to close",
         file: "hub/outbox.rs",
         from: r#"if let Some(closing) = &state.closing {

@@ -87,6 +87,10 @@ impl Workshop {
             .current_dir(&self.copy)
             .env_remove("CARGO_TARGET_DIR")
             .env("RUSTFLAGS", "-Awarnings")
+            // Most of the time goes into building.
+            .env("CARGO_INCREMENTAL", "1")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .output();
         match built {
             Err(error) => return Verdict::Unusable(error.to_string()),
