@@ -297,7 +297,9 @@ impl Model {
         let Some(person) = self.people.get(&id) else {
             return;
         };
-        if dropped == Some(None) && person.dismissed.is_none() && !person.excused && !cutting_off {
+        // Beyond a number of refusals at a time, others are closed without a word.
+        let refused = person.presence == Presence::New || person.excused;
+        if dropped == Some(None) && person.dismissed.is_none() && !refused && !cutting_off {
             let detail = format!("connection {id} was dropped with input unread");
             return self.breaks(Promise::Silence, detail);
         }
