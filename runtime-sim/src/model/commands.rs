@@ -1,4 +1,5 @@
 use chat_core::event::CloseReason;
+use chat_core::hub::HubError;
 use chat_core::message::Body;
 use chat_core::protocol::{Command, Flow, TextProtocol};
 
@@ -58,9 +59,7 @@ impl Model {
         let limit = self.limits.max_rooms;
         if seats == 0 && self.rooms.occupied().count() >= limit {
             self.sometimes.count(Sort::TooManyRooms);
-            return Some(format!(
-                "there are {limit} rooms already, and no more are opened"
-            ));
+            return Some(HubError::TooManyRooms { limit }.to_string());
         }
         let limit = self.limits.max_members;
         if seats >= limit {
