@@ -237,7 +237,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "write for write_all",
-        file: "connection/driver.rs",
+        file: "connection/driver/output.rs",
         from: r#"                    self.unflushed = true;
                     self.progressed = true;
                     sent += written;"#,
@@ -247,13 +247,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "what a full stream left is sent again",
-        file: "connection/driver.rs",
+        file: "connection/driver/output.rs",
         from: r#"self.unsent.extend_from_slice(&output[sent..]);"#,
         to: r#"self.unsent.extend_from_slice(output);"#,
     },
     Mutant {
         name: "an interrupted read is an error",
-        file: "connection/driver.rs",
+        file: "connection/driver/input.rs",
         from: r#"                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                         continue;
                     }
@@ -262,7 +262,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an interrupted write is an error",
-        file: "connection/driver.rs",
+        file: "connection/driver/output.rs",
         from: r#"            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
             Poll::Ready(Err(error)) => Err(error),"#,
         to: r#"            Poll::Ready(Err(error)) => Err(error),"#,
@@ -273,28 +273,24 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: r#"        if more {
             cx.waker().wake_by_ref();
         }
-        Poll::Pending
-    }
-
-    /// Reads and handles"#,
+        Poll::Pending"#,
         to: r#"        let _ = more;
-        Poll::Pending
-    }
-
-    /// Reads and handles"#,
+        Poll::Pending"#,
     },
     Mutant {
         name: "the idle timer is not moved",
-        file: "connection/driver.rs",
+        file: "connection/driver/input.rs",
         from: r#"                self.heard_at = self.runtime.now();
                 self.pinged = false;"#,
         to: r#"                self.pinged = false;"#,
     },
     Mutant {
         name: "nobody is ever idle",
-        file: "connection/driver.rs",
-        from: r#"            if let Some(patience) = config.idle_timeout {"#,
-        to: r#"            if let Some(patience) = config.idle_timeout.filter(|_| self.stalled_since.is_some()) {"#,
+        file: "connection/driver/watch.rs",
+        from: r#"                && self.held_until.is_none()
+"#,
+        to: r#"                && self.stalled_since.is_some()
+"#,
     },
     Mutant {
         name: "an alarm is set once",
@@ -304,7 +300,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "the last line without its end is lost",
-        file: "connection/driver.rs",
+        file: "connection/driver/input.rs",
         from: r#"        let frame = self.lines.finish()?;
         let flow"#,
         to: r#"        let frame = self.lines.finish().filter(|_| false)?;
@@ -312,7 +308,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "input beyond the budget is lost",
-        file: "connection/driver.rs",
+        file: "connection/driver/input.rs",
         from: r#"        self.unread = input.to_vec();
         None"#,
         to: r#"        self.unread = input[..input.len() / 2].to_vec();
@@ -326,7 +322,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "nobody is ever deaf",
-        file: "connection/driver.rs",
+        file: "connection/driver/input.rs",
         from: r#"self.session.outbox().answer_bytes() > ANSWERS"#,
         to: r#"self.session.outbox().answer_bytes() > 1000 * ANSWERS"#,
     },
@@ -339,20 +335,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "does not linger",
         file: "connection/driver.rs",
-        from: r#"let patience = after(heard_at, self.config.linger);"#,
-        to: r#"let patience = after(heard_at, self.config.linger / 1000);"#,
+        from: r#"after(self.heard_at.max(closed_at), self.config.linger)"#,
+        to: r#"after(self.heard_at.max(closed_at), self.config.linger / 1000)"#,
     },
     Mutant {
         name: "waits for a closing peer for ever",
         file: "connection/driver.rs",
         from: r#"        ready!(self.poll_deadline(cx, ending.deadline));
 "#,
-        to: r#"        ready!(self.poll_deadline(cx, ending.deadline + Duration::from_secs(3600)));
+        to: r#"        ready!(self.poll_deadline(cx, ending.deadline + std::time::Duration::from_secs(3600)));
 "#,
     },
     Mutant {
         name: "events while a decision is awaited are lost",
-        file: "connection/driver.rs",
+        file: "connection/driver/input.rs",
         from: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
                     return Ok(None);"#,
         to: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
