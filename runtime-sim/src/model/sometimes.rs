@@ -92,7 +92,7 @@ sometimes! {
     CutOff => "cut off while closing",
     /// More than 64 KiB of answers waited.
     Deaf => "answers held up the input",
-    /// Everybody was gone and came back.
+    /// A client received everything up to the end of the stream.
     GracefulEnd => "closed in good order",
 }
 

@@ -1,5 +1,4 @@
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -166,9 +165,8 @@ impl Host {
                 let connection = stage.runtime().shared.network().last_accepted(id);
                 Witness::new(stage.clone(), connection)
             };
-            if let Err(error) = server.listen(listener, protocol) {
-                stage_of(&server, error);
-            }
+            let listening = server.listen(listener, protocol);
+            listening.expect("a simulated listener knows its address");
         }
         Self::Server(server)
     }
@@ -221,10 +219,6 @@ impl Host {
         }
         cut_off
     }
-}
-
-fn stage_of(_: &Server, error: io::Error) {
-    panic!("a simulated listener knows its address: {error}");
 }
 
 /// From the deadline of a shutdown on, connections may be dropped.
