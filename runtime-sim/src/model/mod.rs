@@ -13,7 +13,7 @@ mod promise;
 mod room;
 mod sometimes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use outbox::Limits;
@@ -46,6 +46,8 @@ pub(crate) struct Model {
     pub(crate) shutdown_within: Option<u64>,
     /// Whether connections may be dropped without a word.
     pub(crate) cutting_off: bool,
+    /// When connections were turned away lately.
+    turned_away: VecDeque<u64>,
     /// How many connections the server has a protocol for.
     pub(crate) witnesses: usize,
     /// How many errors the library is going to report because a hook panics.
@@ -57,6 +59,11 @@ pub(crate) struct Model {
     /// How long a message may take to whom nothing is wrong with, in nanoseconds, where that can be said.
     pub(crate) promptness: Option<u64>,
 }
+
+/// How many connections are told at the same time that they are turned away, and how long telling one may
+/// take, in nanoseconds: the server's constants.
+const TOLD_AT_A_TIME: usize = 64;
+const TELLING: u64 = 1_000_000_000;
 
 /// Bytes of the model's making, shared by all who get them.
 pub(crate) type Line = Arc<[u8]>;
@@ -77,6 +84,7 @@ impl Model {
             stopping: false,
             shutdown_within: None,
             cutting_off: false,
+            turned_away: VecDeque::new(),
             witnesses: 0,
             planned_errors: 0,
             verdict: None,
@@ -84,6 +92,24 @@ impl Model {
             accepted: 0,
             promptness,
         }
+    }
+
+    /// Notes that a connection is turned away.
+    pub(crate) fn turns_away(&mut self) {
+        self.turned_away.push_back(self.now);
+        if self.turned_away.len() > TOLD_AT_A_TIME {
+            self.turned_away.pop_front();
+        }
+    }
+
+    /// Whether so many were turned away within the time that telling them may take, that others may be
+    /// turned away without a word.
+    pub(crate) fn turns_away_many(&self) -> bool {
+        let first = self
+            .turned_away
+            .front()
+            .filter(|_| self.turned_away.len() == TOLD_AT_A_TIME);
+        first.is_some_and(|&at| self.now - at <= TELLING)
     }
 
     /// Notes that a promise was broken, unless another one was before.

@@ -323,6 +323,7 @@ impl Model {
     /// A client has read the end of its stream; `closed` says whether the server closed it.
     pub(crate) fn ended(&mut self, id: Id, closed: bool) {
         let (cutting_off, stopping) = (self.cutting_off, self.stopping);
+        let many = self.turns_away_many();
         let (now, within) = (self.now, self.shutdown_within);
         let patience = within.map_or(self.limits.close, |within| within.min(self.limits.close));
         let Some(person) = self.people.get_mut(&id) else {
@@ -345,6 +346,7 @@ impl Model {
             }
             // It was waiting to be accepted when the listener was closed.
             Presence::New if stopping => {}
+            Presence::New if many => {}
             presence => {
                 let detail = format!("connection {id} ended while it was {presence:?}");
                 self.breaks(Promise::Silence, detail);
@@ -410,6 +412,12 @@ impl Model {
         if refused {
             // Told in the background, if at all.
             person.excused = true;
+        }
+        if matches!(
+            reason,
+            CloseReason::ServerFull { .. } | CloseReason::AddressFull { .. }
+        ) {
+            self.turns_away();
         }
         self.sometimes.count(sort);
         if !is_there {
