@@ -1,6 +1,6 @@
 //! Runs seeds and plans, and says which promises were broken.
 
-use std::io::Write;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -17,7 +17,8 @@ usage: sim [--seeds N] [--first SEED] [--minutes N]   run many seeds
   --print          print the plan before it is run
   --twice          run everything twice and compare the traces
   --complete       fail also when some kind of fault or some rare branch never came up
-  --keep-going     do not stop at the first seed that fails";
+  --keep-going     do not stop at the first seed that fails
+  --help           this";
 
 /// How many plans are tried to make one smaller.
 const TRIES: usize = 4_000;
@@ -38,6 +39,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().any(|word| word == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -154,6 +159,9 @@ fn many(arguments: &Arguments) -> bool {
     let limit = arguments
         .minutes
         .map(|minutes| Duration::from_secs(60 * minutes));
+    // A person gets a line that changes, a log a new one now and then.
+    let watched = std::io::stderr().is_terminal();
+    let pause = Duration::from_secs(if watched { 1 } else { 20 });
     let mut told = start;
     let mut batch = Batch::default();
     for seed in arguments.first..arguments.first + count {
@@ -176,16 +184,22 @@ fn many(arguments: &Arguments) -> bool {
                 break;
             }
         }
-        if told.elapsed() > Duration::from_secs(1) {
+        if told.elapsed() > pause {
             told = Instant::now();
-            print!("\r{}", batch.progress(start.elapsed()));
-            let _ = std::io::stdout().flush();
+            let progress = batch.progress(start.elapsed());
+            match watched {
+                true => eprint!("\r{progress}"),
+                false => eprintln!("{progress}"),
+            }
         }
         if limit.is_some_and(|limit| start.elapsed() > limit) {
             break;
         }
     }
-    println!("\r{}", batch.progress(start.elapsed()));
+    if watched {
+        eprintln!();
+    }
+    println!("{}", batch.progress(start.elapsed()));
     print!("{batch}");
     let never = batch.never();
     if arguments.complete && !never.is_empty() {
