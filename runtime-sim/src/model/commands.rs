@@ -142,7 +142,10 @@ impl Model {
                     let s = if count == 1 { "" } else { "s" };
                     format!("* {name} ({count} member{s})\n")
                 });
-                let text = rooms.collect();
+                let mut text: String = rooms.collect();
+                if text.is_empty() {
+                    text = "* nobody is in any room\n".into();
+                }
                 self.answers(id, text);
             }
             Command::Who => {

@@ -93,7 +93,11 @@ impl TextProtocol {
             let plural = if room.members == 1 { "" } else { "s" };
             format!("* {} ({} member{plural})\n", room.name, room.members)
         });
-        session.reply(lines.collect::<String>().into_bytes());
+        let mut reply: String = lines.collect();
+        if reply.is_empty() {
+            reply.push_str("* nobody is in any room\n");
+        }
+        session.reply(reply.into_bytes());
     }
 
     fn tell_who(&self, session: &Session) -> Result<(), Refusal> {

@@ -150,6 +150,18 @@ fn rooms_are_listed_with_their_members() {
 }
 
 #[test]
+fn that_there_are_no_rooms_is_an_answer_too() {
+    let mut config = HubConfig::default();
+    config.max_members_per_room = 1;
+    let hub = Hub::new(Arc::new(TestRuntime::new()), config);
+    let first = Person::new(&hub);
+    let mut second = Person::new(&hub);
+    assert_eq!(second.reads(), "! #general is full (at most 1)\n");
+    drop(first);
+    assert_eq!(second.asks("/rooms"), "* nobody is in any room\n");
+}
+
+#[test]
 fn members_are_listed_by_nick() {
     let hub = hub();
     let mut zoe = Person::called(&hub, "zoe");
