@@ -37,7 +37,7 @@ pub struct Connection<S, P> {
     protocol: P,
     session: Session,
     runtime: Arc<dyn Runtime>,
-    config: ConnectionConfig,
+    config: Arc<ConnectionConfig>,
     phase: Phase,
     /// Whether the protocol waits for an action of the session.
     waiting: bool,
@@ -129,7 +129,7 @@ where
         protocol: P,
         hub: &Hub,
         runtime: &Arc<dyn Runtime>,
-        config: ConnectionConfig,
+        config: Arc<ConnectionConfig>,
     ) -> Self {
         let now = runtime.now();
         Self {

@@ -63,17 +63,17 @@ where
     serve_connection_with(stream, protocol, hub, runtime, ConnectionConfig::default())
 }
 
-/// As [`serve_connection`], with time-outs of one's own.
+/// As [`serve_connection`], with time-outs of one's own, which many connections may share.
 pub fn serve_connection_with<S, P>(
     stream: S,
     protocol: P,
     hub: &Hub,
     runtime: &Arc<dyn Runtime>,
-    config: ConnectionConfig,
+    config: impl Into<Arc<ConnectionConfig>>,
 ) -> Connection<S, P>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     P: Protocol,
 {
-    Connection::new(stream, protocol, hub, runtime, config)
+    Connection::new(stream, protocol, hub, runtime, config.into())
 }

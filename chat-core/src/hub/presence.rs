@@ -21,7 +21,8 @@ pub(crate) struct Presence {
     nick: Option<Nick>,
     seats: Vec<Seat>,
     outbox: Arc<Outbox>,
-    said: Said,
+    /// Only of those who give their messages names.
+    said: Option<Box<Said>>,
     pub(crate) account: Option<String>,
     pub(crate) token: Option<ResumeToken>,
 }
@@ -35,7 +36,7 @@ impl Presence {
             nick: None,
             seats: Vec::new(),
             outbox,
-            said: Said::default(),
+            said: None,
             account: None,
             token: None,
         }
@@ -140,7 +141,7 @@ impl Presence {
 
     /// The number of a message that was said before, under `id`.
     pub(crate) fn number_of(&self, room: &RoomName, id: &ClientId) -> Option<u64> {
-        self.said.number(room, id)
+        self.said.as_ref()?.number(room, id)
     }
 
     /// As [`say`](Self::say), once for each `id`. Tells whether it had been said before.
@@ -151,17 +152,20 @@ impl Presence {
         body: Body,
         id: ClientId,
     ) -> Result<(u64, bool), HubError> {
-        if let Some(number) = self.said.number(room, &id) {
+        if let Some(number) = self.number_of(room, &id) {
             return Ok((number, true));
         }
         let now = self.hub.now();
         let memory = self.hub.config().message_id_memory;
-        let room_made = self.said.make_room(now, memory);
-        room_made.map_err(|Full| HubError::TooManyIds {
-            limit: Said::CAPACITY,
-        })?;
+        let said = self.said.get_or_insert_default();
+        said.make_room(now, memory)
+            .map_err(|Full| HubError::TooManyIds {
+                limit: Said::CAPACITY,
+            })?;
         let number = self.say(room, kind, body)?;
-        self.said.remember(now, room.clone(), id, number);
+        if let Some(said) = &mut self.said {
+            said.remember(now, room.clone(), id, number);
+        }
         Ok((number, false))
     }
 

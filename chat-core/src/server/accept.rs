@@ -1,8 +1,9 @@
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -89,7 +90,7 @@ where
             (self.protocol)(),
             &shared.hub,
             &shared.runtime,
-            shared.config.connection.clone(),
+            Arc::clone(&shared.connection_config),
         )
         .with_peer(peer.clone());
         tracing::debug!(%peer, ?connection, "accepted");
@@ -99,7 +100,10 @@ where
             _permit: permit,
         };
         // A server that is shutting down has closed the group, and drops the connection here.
-        let _ = self.connections.spawn(registration.serve(connection));
+        let _ = self.connections.spawn(Served {
+            connection,
+            _registration: registration,
+        });
     }
 
     /// Tells a peer in the background why it is not served, if there are not too many to tell.
@@ -130,13 +134,25 @@ struct Registration {
     _permit: Permit,
 }
 
-impl Registration {
-    async fn serve<S: Duplex, P: Protocol>(self, connection: Connection<S, P>) {
-        if let Err(error) = connection.await {
+/// A connection with its places. An `async` block would keep room for the connection twice.
+struct Served<S, P> {
+    connection: Connection<S, P>,
+    _registration: Registration,
+}
+
+impl<S: Duplex, P: Protocol> Future for Served<S, P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Err(error) = ready!(Pin::new(&mut self.connection).poll(cx)) {
             tracing::debug!(%error, "a connection broke off");
         }
+        Poll::Ready(())
     }
 }
+
+// Nothing in it is pinned in place.
+impl<S: Unpin, P> Unpin for Served<S, P> {}
 
 impl Drop for Registration {
     fn drop(&mut self) {

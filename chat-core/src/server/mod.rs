@@ -17,6 +17,7 @@ use slab::Slab;
 
 pub use config::ServerConfig;
 
+use crate::connection::ConnectionConfig;
 use crate::event::CloseReason;
 use crate::hub::{Closing, Hub, Wakes};
 use crate::protocol::Protocol;
@@ -66,6 +67,8 @@ struct Shared {
     hub: Hub,
     runtime: Arc<dyn Runtime>,
     config: ServerConfig,
+    /// That of `config`, shared with all connections.
+    connection_config: Arc<ConnectionConfig>,
     admission: Arc<Admission>,
     sessions: Mutex<Slab<SessionHandle>>,
 }
@@ -81,6 +84,7 @@ impl Server {
             shared: Arc::new(Shared {
                 hub,
                 admission: Admission::new(&config),
+                connection_config: Arc::new(config.connection.clone()),
                 config,
                 sessions: Mutex::default(),
 

@@ -151,8 +151,10 @@ fn rooms_are_listed_with_their_members() {
 
 #[test]
 fn that_there_are_no_rooms_is_an_answer_too() {
-    let mut config = HubConfig::default();
-    config.max_members_per_room = 1;
+    let config = HubConfig {
+        max_members_per_room: 1,
+        ..HubConfig::default()
+    };
     let hub = Hub::new(Arc::new(TestRuntime::new()), config);
     let first = Person::new(&hub);
     let mut second = Person::new(&hub);
