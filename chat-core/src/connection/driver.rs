@@ -213,7 +213,8 @@ where
                     let (ending, closed_at) = (ending.clone(), *closed_at);
                     if self.poll_hung_up(cx, scratch).is_pending() {
                         let patience = after(self.heard_at.max(closed_at), self.config.linger);
-                        let deadline = ending.deadline.min(patience);
+                        let limit = after(closed_at, self.config.close_timeout);
+                        let deadline = ending.deadline.min(patience).min(limit);
                         if self.poll_deadline(cx, deadline).is_pending() {
                             return Poll::Pending;
                         }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::runtime::after;
+
 /// How much may come in a given time: a burst at once, and from then on at an even pace.
 ///
 /// # Examples
@@ -24,10 +26,12 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// `burst` at once, and as many again in each `period`. `None` if one of them is zero, or the burst is
-    /// more than one for each nanosecond.
+    /// `burst` at once, and as many again in each `period`. `None` if one of them is zero, the burst is more
+    /// than one for each nanosecond, or the period is longer than a year.
     pub fn new(burst: u32, period: Duration) -> Option<Self> {
-        (burst > 0 && period.as_nanos() >= burst.into()).then_some(Self { burst, period })
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        let makes_sense = burst > 0 && period.as_nanos() >= burst.into() && period <= YEAR;
+        makes_sense.then_some(Self { burst, period })
     }
 
     /// The time from one to the next at an even pace.
@@ -57,7 +61,9 @@ impl fmt::Display for RateLimit {
 
 /// This is no [`RateLimit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a rate is a number and a time in seconds, such as 10/1, neither of them zero")]
+#[error(
+    "a rate is a number and a time in seconds, such as 10/1, neither of them zero and at most a year"
+)]
 pub struct RateLimitError;
 
 /// Keeps to a [`RateLimit`], by the generic cell rate algorithm (ITU-T I.371): all there is to remember
@@ -85,7 +91,7 @@ impl Pace {
 
     /// Counts one that came.
     pub(crate) fn count(&mut self, now: Instant) {
-        self.due = self.due.max(now) + self.limit.interval();
+        self.due = after(self.due.max(now), self.limit.interval());
     }
 
     /// Whether nothing of what came lately matters any more.
@@ -110,7 +116,8 @@ mod tests {
             assert_eq!(limit.to_string(), text);
         }
         for bad in [
-            "", "10", "0/1", "10/0", "-1/1", "1/-1", "a/b", "1/1/1", "1/inf", "1/NaN",
+            "", "10", "0/1", "10/0", "-1/1", "1/-1", "a/b", "1/1/1", "1/inf", "1/NaN", "1/1e19",
+            "1/1e9",
         ] {
             assert_eq!(bad.parse::<RateLimit>(), Err(RateLimitError), "{bad:?}");
         }

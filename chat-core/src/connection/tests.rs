@@ -734,6 +734,24 @@ fn a_program_that_was_slow_to_speak_is_still_understood() {
     world.time.advance(DetectProtocol::GREETING_DELAY);
     assert!(slow.settle().is_none());
     slow.peer.receive();
+    let mut person = world.connect_as(DetectProtocol::default(), 64 * 1024);
+    assert!(person.settle().is_none());
+    world.time.advance(DetectProtocol::GREETING_DELAY);
+    assert!(person.settle().is_none());
+    person.peer.receive();
+    slow.settle();
+    slow.peer.receive();
+    let said = "{ is my favourite bracket";
+    assert_eq!(
+        person.asks(format!("{said}\n")),
+        format!("[#general] guest-2: {said}\n")
+    );
+    let long = format!("{}\n", "x".repeat(10_000));
+    assert!(person.asks(long).contains("at most 4096 bytes"));
+    person.peer.send("/quit\n");
+    person.settle();
+    slow.settle();
+    slow.peer.receive();
     let heard = slow.asks("{\"id\":1,\"op\":\"hello\",\"nick\":\"robot\"}\n");
     assert!(heard.contains("\"nick\":\"robot\""), "{heard}");
     assert!(world.hub.rooms().is_empty(), "the guest has left");

@@ -146,6 +146,13 @@ impl Directory {
         }
     }
 
+    pub(super) fn all_rooms(&self) -> Vec<Arc<Room>> {
+        self.rooms
+            .values()
+            .map(|entry| Arc::clone(&entry.room))
+            .collect()
+    }
+
     /// The rooms with somebody in them, by name.
     pub(super) fn rooms(&self) -> Vec<(RoomName, usize)> {
         let occupied = self.rooms.values().filter(|entry| entry.seats > 0);

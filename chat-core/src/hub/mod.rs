@@ -201,6 +201,12 @@ impl Hub {
         self.directory().move_to(nick, session, outbox);
     }
 
+    /// Returns when whatever was being said in any room has reached everyone.
+    pub(crate) fn settle(&self) {
+        let rooms = self.directory().all_rooms();
+        rooms.iter().for_each(|room| room.settle());
+    }
+
     pub(crate) fn new_session(&self) -> (SessionId, Arc<Outbox>) {
         let id = self.shared.last_session.fetch_add(1, Ordering::Relaxed) + 1;
         (

@@ -64,6 +64,8 @@ pub(crate) struct Outbox {
     limits: OutboxLimits,
     /// How many bytes of answers wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
+    /// Whether nothing that the session says is accepted any more, because everyone is about to be closed.
+    hushed: AtomicBool,
     /// Whether the stream has taken everything and the peer was told that nothing more comes.
     drained: AtomicBool,
     state: Mutex<State>,
@@ -122,6 +124,7 @@ impl Outbox {
         Self {
             limits,
             answer_bytes: AtomicUsize::new(0),
+            hushed: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             state: Mutex::default(),
         }
@@ -316,6 +319,15 @@ impl Outbox {
             .closing
             .as_ref()
             .map(|closing| closing.reason.clone())
+    }
+
+    /// Accepts nothing any more of what the session says to rooms.
+    pub(crate) fn hush(&self) {
+        self.hushed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_hushed(&self) -> bool {
+        self.hushed.load(Ordering::Acquire)
     }
 
     /// Notes that the stream has taken everything and the peer was told that nothing more comes.

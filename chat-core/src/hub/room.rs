@@ -9,6 +9,7 @@ use super::outbox::{Outbox, Wakes};
 use crate::event::{Event, Missed, SessionId, SharedEvent, Who};
 use crate::message::{Body, Message, MessageKind};
 use crate::name::{Nick, RoomName};
+use crate::policy::Denial;
 use crate::store::{HistoryRange, MemoryLimits, RoomMemory};
 
 /// What a member may do in a room.
@@ -109,6 +110,11 @@ impl Room {
         (seat, event)
     }
 
+    /// Returns when whatever was being said has reached everyone.
+    pub(crate) fn settle(&self) {
+        drop(self.lock());
+    }
+
     /// The members by nick.
     pub(crate) fn occupants(&self) -> Vec<Occupant> {
         let state = self.lock();
@@ -156,7 +162,11 @@ impl Seat {
         wakes: &mut Wakes,
     ) -> Result<(u64, Arc<SharedEvent>), HubError> {
         let mut state = self.room.lock();
-        let sender = state.member(self, session)?.who.nick.clone();
+        let member = state.member(self, session)?;
+        if member.outbox.is_hushed() {
+            return Err(HubError::Denied(Denial::new("the server is shutting down")));
+        }
+        let sender = member.who.nick.clone();
         let number = state.last_number + 1;
         state.last_number = number;
         let event = SharedEvent::new(Event::Message(Message {

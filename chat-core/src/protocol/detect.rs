@@ -21,6 +21,8 @@ enum Spoken {
     #[default]
     Unknown,
     Text,
+    /// Text so far; but the first line that comes after the greeting may turn out to be a request.
+    Open,
     Json,
 }
 
@@ -37,10 +39,30 @@ impl DetectProtocol {
         }
     }
 
+    /// Decides by the whole of the first line what it is that is spoken.
+    fn handle_open_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
+        let limit = self.text.max_frame();
+        match frame {
+            Frame::Line(line) if JsonProtocol::is_request(line) => {
+                session.quit(None);
+                self.spoken = Spoken::Json;
+                self.json.handle_frame(frame, session)
+            }
+            Frame::Line(line) if line.len() <= limit => {
+                self.spoken = Spoken::Text;
+                self.text.handle_frame(frame, session)
+            }
+            Frame::Line(_) | Frame::TooLong { .. } => {
+                self.spoken = Spoken::Text;
+                self.text.handle_frame(Frame::TooLong { limit }, session)
+            }
+        }
+    }
+
     fn spoken(&mut self) -> &mut dyn Protocol {
         match self.spoken {
             Spoken::Json => &mut self.json,
-            Spoken::Unknown | Spoken::Text => &mut self.text,
+            Spoken::Unknown | Spoken::Text | Spoken::Open => &mut self.text,
         }
     }
 }
@@ -48,7 +70,7 @@ impl DetectProtocol {
 impl Protocol for DetectProtocol {
     fn max_frame(&self) -> usize {
         match self.spoken {
-            Spoken::Json => self.json.max_frame(),
+            Spoken::Json | Spoken::Open => self.json.max_frame(),
             Spoken::Unknown | Spoken::Text => self.text.max_frame(),
         }
     }
@@ -68,9 +90,12 @@ impl Protocol for DetectProtocol {
 
     fn handle_first_byte(&mut self, byte: u8, session: &mut Session) -> Flow {
         match (byte, &self.spoken) {
+            // A person, or a program that was so slow that it was taken for one.
+            (b'{', Spoken::Text) => {
+                self.spoken = Spoken::Open;
+                Flow::Continue
+            }
             (b'{', _) => {
-                // A program that was so slow that it was taken for a person.
-                session.quit(None);
                 self.spoken = Spoken::Json;
                 self.json.open(session)
             }
@@ -83,6 +108,9 @@ impl Protocol for DetectProtocol {
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
+        if self.spoken == Spoken::Open {
+            return self.handle_open_frame(frame, session);
+        }
         self.spoken().handle_frame(frame, session)
     }
 

@@ -68,11 +68,11 @@ impl Admission {
         if let Some(ip) = ip
             && let Some(limit) = self.max_per_address
         {
-            let origin = admitted.origins.entry(ip).or_default();
-            if origin.connections >= limit {
+            let origin = admitted.origins.get(&ip);
+            if origin.map_or(0, |origin| origin.connections) >= limit {
                 return Err(CloseReason::AddressFull { limit });
             }
-            origin.connections += 1;
+            admitted.origins.entry(ip).or_default().connections += 1;
         }
         admitted.in_all += 1;
         Ok(Permit {

@@ -152,6 +152,9 @@ impl Server {
                 .collect()
         };
         tracing::info!(connections = sessions.len(), ?within, "shutting down");
+        // What was accepted has reached everyone before the first one is told to go.
+        sessions.iter().for_each(SessionHandle::hush);
+        self.shared.hub.settle();
         // All are told before the first one acts on it: nobody has to hear of the others leaving.
         let mut wakes = Wakes::default();
         for session in &sessions {

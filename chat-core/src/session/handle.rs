@@ -31,6 +31,11 @@ impl SessionHandle {
         self.outbox.is_drained()
     }
 
+    /// Accepts nothing any more of what the session says to rooms.
+    pub(crate) fn hush(&self) {
+        self.outbox.hush();
+    }
+
     /// Gives the order to close without waking the connection yet.
     pub(crate) fn order_quietly(&self, closing: Closing, wakes: &mut Wakes) {
         self.outbox.close(closing, wakes);

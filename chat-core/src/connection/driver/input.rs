@@ -104,6 +104,7 @@ where
                 pace.count(self.heard_at);
             }
             let flow = self.protocol.handle_frame(frame, &mut self.session);
+            self.lines.set_limit(self.protocol.max_frame());
             if let Some(reason) = self.follow(flow) {
                 return Some(reason);
             }

@@ -54,6 +54,11 @@ impl JsonProtocol {
     /// How many messages `history` returns at most, and unless told.
     pub const HISTORY: usize = 100;
 
+    /// Whether a line is a request, if perhaps not one that can be granted.
+    pub(super) fn is_request(line: &[u8]) -> bool {
+        Request::parse(line).is_ok()
+    }
+
     fn handle_line(&mut self, line: &[u8], session: &mut Session) -> Flow {
         if line.is_empty() {
             return Flow::Continue;
