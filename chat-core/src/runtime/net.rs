@@ -20,6 +20,65 @@ use futures::io::{AsyncRead, AsyncWrite};
 /// - `poll_write_vectored` passes on as many slices as the socket can take, instead of the first.
 /// - Reads and writes may be polled from different tasks at the same time by means of
 ///   [`AsyncReadExt::split`](futures::io::AsyncReadExt::split).
+///
+/// # Examples
+///
+/// A stream that hears what it says, and can be handed to the library like any other:
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use std::io;
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll, Waker};
+///
+/// use chat_core::runtime::Duplex;
+/// use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+///
+/// #[derive(Default)]
+/// struct Echo {
+///     bytes: VecDeque<u8>,
+///     closed: bool,
+///     reader: Option<Waker>,
+/// }
+///
+/// impl AsyncRead for Echo {
+///     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+///         if self.bytes.is_empty() && !self.closed {
+///             self.reader = Some(cx.waker().clone());
+///             return Poll::Pending;
+///         }
+///         Poll::Ready(io::Read::read(&mut self.bytes, buf))
+///     }
+/// }
+///
+/// impl AsyncWrite for Echo {
+///     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+///         self.bytes.extend(buf);
+///         self.reader.take().inspect(Waker::wake_by_ref);
+///         Poll::Ready(Ok(buf.len()))
+///     }
+///
+///     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     fn poll_close(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         self.closed = true;
+///         self.reader.take().inspect(Waker::wake_by_ref);
+///         Poll::Ready(Ok(()))
+///     }
+/// }
+///
+/// async fn repeat(mut stream: impl Duplex) -> io::Result<String> {
+///     stream.write_all(b"hello").await?;
+///     stream.close().await?;
+///     let mut heard = String::new();
+///     stream.read_to_string(&mut heard).await?;
+///     Ok(heard)
+/// }
+///
+/// assert_eq!(futures::executor::block_on(repeat(Echo::default())).unwrap(), "hello");
+/// ```
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Duplex for S {}
