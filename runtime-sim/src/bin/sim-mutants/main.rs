@@ -15,7 +15,7 @@ use workshop::{Verdict, Workshop};
 const USAGE: &str = "usage: sim-mutants [--seeds N] [NAME]...";
 
 fn main() -> ExitCode {
-    let mut seeds = 2_000;
+    let mut seeds = 5_000;
     let mut names = Vec::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {

@@ -294,9 +294,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an alarm is set once",
-        file: "connection/alarm.rs",
-        from: r#"if self.rung || deadline < self.set_to {"#,
-        to: r#"if self.rung {"#,
+        file: "runtime/alarm.rs",
+        from: r#"if self.has_rung || deadline < self.set_to {"#,
+        to: r#"if self.has_rung {"#,
     },
     Mutant {
         name: "the last line without its end is lost",
