@@ -786,3 +786,16 @@ fn whoever_is_held_back_is_not_idle() {
     assert!(line.settle().is_none());
     assert!(line.peer.receive().ends_with("two\n"));
 }
+
+#[test]
+fn a_long_first_line_in_pieces_that_is_no_request_is_refused_as_text() {
+    let world = World::new();
+    let mut person = world.connect_as(DetectProtocol::default(), 64 * 1024);
+    assert!(person.settle().is_none());
+    world.time.advance(DetectProtocol::GREETING_DELAY);
+    assert!(person.settle().is_none());
+    person.peer.receive();
+    assert_eq!(person.asks(format!("{{{}", "x".repeat(10_000))), "");
+    assert!(person.asks("\n").contains("at most 4096 bytes"));
+    assert_eq!(person.asks("hi\n"), "[#general] guest-1: hi\n");
+}

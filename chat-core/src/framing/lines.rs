@@ -58,6 +58,8 @@ impl Lines {
 
     /// Sets another limit for the lines to come. The one that has begun must be within both.
     pub fn set_limit(&mut self, limit: usize) {
+        // A line that was handed out was within the limit before.
+        self.let_go();
         debug_assert!(self.partial.len() <= limit + 1);
         self.limit = limit;
     }
