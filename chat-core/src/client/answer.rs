@@ -34,6 +34,7 @@ pub(super) enum Reply {
     Joined(Joined),
     Said(Said),
     Nick(Nick),
+    Topic(Option<Body>),
     Rooms(Vec<RoomSummary>),
     Occupants(Vec<Occupant>),
     Messages(Vec<Message>),

@@ -11,7 +11,8 @@ use super::error::{ClientError, Disconnect, End};
 use super::event::Event;
 use super::frame::{Answer, Frame, FrameError, Id, Outcome, Refusal, Welcome};
 use super::queue::EventQueue;
-use super::request::{Own, Request, id};
+use super::request::{Names, Own, Request, id};
+use super::settled::Settled;
 use crate::event::Missed;
 use crate::message::{Body, Message, MessageKind};
 use crate::name::{Nick, RoomName};
@@ -28,6 +29,7 @@ pub(super) struct Conversation {
     /// In front of the names of messages.
     prefix: String,
     last_said: u64,
+    settled: Settled,
     nick: Option<Nick>,
     /// With what the session can be resumed.
     token: Option<String>,
@@ -70,8 +72,6 @@ struct Pending {
     may_have_reached: bool,
     /// Whether nobody waits for it any more.
     is_abandoned: bool,
-    /// Whether to leave the room before it is entered, because that may have happened already.
-    leaves_first: bool,
 }
 
 /// What the client knows of a room that it is in.
@@ -81,9 +81,6 @@ struct Seat {
     seen: Option<u64>,
     /// Whether it is being entered again in a new session.
     is_returning: bool,
-    /// Whether the client has been told that it is in: then a join that has no answer came later, and is
-    /// to be refused.
-    is_confirmed: bool,
 }
 
 impl Conversation {
@@ -102,6 +99,7 @@ impl Conversation {
             max_outstanding: max_outstanding.max(1),
             prefix,
             last_said: 0,
+            settled: Settled::default(),
             nick: None,
             token: None,
             is_entered: false,
@@ -125,9 +123,10 @@ impl Conversation {
             return None;
         }
         let mut request = request.clone();
-        if let Request::Say { client_id, .. } = &mut request {
+        if let Request::Say { room, sequence, .. } = &mut request {
             self.last_said += 1;
-            *client_id = format!("{}-{}", self.prefix, self.last_said);
+            *sequence = self.last_said;
+            self.settled.open(room, *sequence);
         }
         let (sender, receiver) = oneshot::channel();
         self.last_number += 1;
@@ -136,7 +135,6 @@ impl Conversation {
             sender,
             may_have_reached: false,
             is_abandoned: false,
-            leaves_first: false,
         };
         self.requests.insert(self.last_number, pending);
         self.unsent.push_back(self.last_number);
@@ -148,7 +146,9 @@ impl Conversation {
         let unsent = self.unsent.iter().position(|unsent| *unsent == number);
         if let Some(position) = unsent {
             self.unsent.remove(position);
-            self.requests.remove(&number);
+            if let Some(pending) = self.requests.remove(&number) {
+                self.close_say(&pending.request, false);
+            }
             due.freed += 1;
         } else if let Some(pending) = self.requests.get_mut(&number) {
             pending.is_abandoned = true;
@@ -237,12 +237,15 @@ impl Conversation {
             let Some(pending) = self.requests.get_mut(&number) else {
                 continue;
             };
-            if let Request::Join(room) = &pending.request
-                && std::mem::take(&mut pending.leaves_first)
-            {
-                Own::Leave(room).encode(out);
-            }
-            pending.request.encode(number, out);
+            let name = |sequence| format!("{}-{sequence}", self.prefix);
+            let names = match &pending.request {
+                Request::Say { room, sequence, .. } => Names {
+                    own: Some(name(*sequence)),
+                    settled: self.settled.take(room).map(name),
+                },
+                _ => Names::default(),
+            };
+            pending.request.encode(number, &names, out);
             pending.may_have_reached = true;
         }
         if let Some(reason) = &self.closing
@@ -316,6 +319,7 @@ impl Conversation {
         let Some(pending) = self.requests.remove(&number) else {
             return Ok(());
         };
+        self.close_say(&pending.request, outcome.is_ok());
         let reply = match outcome {
             Ok(ok) => self.read_reply(&pending.request, ok),
             Err(Refusal { code, text }) => {
@@ -341,7 +345,6 @@ impl Conversation {
                 let joined = Joined::read(ok)?;
                 let seat = self.rooms.entry(room.clone()).or_default();
                 seat.seen = seat.seen.max(Some(joined.last));
-                seat.is_confirmed = true;
                 Reply::Joined(joined)
             }
             Request::Leave(room) => {
@@ -355,6 +358,7 @@ impl Conversation {
                 self.nick = Some(nick.clone());
                 Reply::Nick(nick)
             }
+            Request::TopicOf(_) => Reply::Topic(Answer::read(ok)?),
             Request::Rooms => Reply::Rooms(Answer::read(ok)?),
             Request::Who(_) => Reply::Occupants(Answer::read(ok)?),
             Request::History { .. } => Reply::Messages(Answer::read(ok)?),
@@ -425,7 +429,6 @@ impl Conversation {
                 let last = joined.last;
                 let seat = self.rooms.entry(room.clone()).or_default();
                 seat.is_returning = false;
-                seat.is_confirmed = true;
                 let missed = seat.seen.filter(|&seen| seen < last);
                 seat.seen = Some(last);
                 events.push(Event::Rejoined(joined), due);
@@ -447,7 +450,12 @@ impl Conversation {
             Event::Missed(missed) => self.handle_missed(missed, events, due),
             event => {
                 match &event {
-                    Event::Left { room, nick } if Some(nick) == self.nick.as_ref() => {
+                    Event::Left { room, nick } | Event::Kicked { room, nick, .. }
+                        if Some(nick) == self.nick.as_ref() =>
+                    {
+                        self.rooms.remove(room);
+                    }
+                    Event::RoomClosed { room, .. } => {
                         self.rooms.remove(room);
                     }
                     Event::Renamed { from, nick, .. } if Some(from) == self.nick.as_ref() => {
@@ -556,7 +564,6 @@ impl Conversation {
         }
         for (room, seat) in &mut self.rooms {
             seat.is_returning = true;
-            seat.is_confirmed = false;
             self.last_number += 1;
             let number = self.last_number;
             self.rejoining.insert(number, room.clone());
@@ -584,6 +591,12 @@ impl Conversation {
 
     fn lose_session(&mut self, due: &mut Due) {
         self.settle(&Fate::Lost, due);
+        self.settled.clear();
+        for pending in self.requests.values() {
+            if let Request::Say { room, sequence, .. } = &pending.request {
+                self.settled.open(room, *sequence);
+            }
+        }
     }
 
     /// Decides for every request what becomes of it after the connection was lost: it is answered by what
@@ -597,10 +610,9 @@ impl Conversation {
             .requests_of(|request| matches!(request, Request::Nick(_)).then_some(()))
             .last()
             .map(|(number, ())| *number);
-        let mut left = BTreeSet::new();
         let requests = std::mem::take(&mut self.requests);
         self.unsent.clear();
-        for (number, mut pending) in requests {
+        for (number, pending) in requests {
             let verdict = match (pending.may_have_reached, &pending.request, fate) {
                 _ if pending.is_abandoned => Verdict::Forget,
                 (false, ..) => Verdict::Send,
@@ -610,18 +622,11 @@ impl Conversation {
                     self.rooms.remove(room);
                     Verdict::Answer(Reply::Done)
                 }
-                (_, Request::Join(room), Fate::Resumed(_, there)) => {
-                    // What entering tells can only be had by entering.
-                    let is_in = self.rooms.get(room).is_some_and(|seat| seat.is_confirmed);
-                    pending.leaves_first = there.contains(room) && !is_in && !left.contains(room);
-                    Verdict::Send
-                }
                 (_, Request::Leave(room), Fate::Resumed(_, there)) => {
                     let may_be_entered = joins.iter().any(|(_, joined)| joined == room);
                     if !there.contains(room) && !may_be_entered {
                         Verdict::Answer(Reply::Done)
                     } else {
-                        left.insert(room.clone());
                         Verdict::Send
                     }
                 }
@@ -643,8 +648,18 @@ impl Conversation {
                 }
                 Verdict::Answer(reply) => due.reply(pending.sender, Ok(reply)),
                 Verdict::Unknown => due.reply(pending.sender, Err(ClientError::Unknown)),
-                Verdict::Forget => due.freed += 1,
+                Verdict::Forget => {
+                    self.close_say(&pending.request, false);
+                    due.freed += 1;
+                }
             }
+        }
+    }
+
+    /// A message will not be said again.
+    fn close_say(&mut self, request: &Request, was_said: bool) {
+        if let Request::Say { room, sequence, .. } = request {
+            self.settled.close(room, *sequence, was_said);
         }
     }
 
@@ -690,7 +705,7 @@ impl Request {
             room: room.clone(),
             kind,
             body,
-            client_id: String::new(),
+            sequence: 0,
         }
     }
 }

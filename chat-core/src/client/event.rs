@@ -57,6 +57,22 @@ pub enum Event {
         /// The topic from now on.
         topic: Option<Body>,
     },
+    /// The server has taken somebody out of a room; perhaps oneself.
+    Kicked {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        nick: Nick,
+        /// What the server said of it.
+        reason: Option<Body>,
+    },
+    /// The server has closed a room. Nobody is in it any more.
+    RoomClosed {
+        /// The room.
+        room: RoomName,
+        /// What the server said of it.
+        reason: Option<Body>,
+    },
     /// This much of a room was missed: the client was too slow for the server, or away for longer than
     /// the room remembers. [`history`](super::Client::history) may still know the messages.
     Missed(Missed),

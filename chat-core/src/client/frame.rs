@@ -129,6 +129,15 @@ enum Wire {
         nick: String,
         topic: Option<String>,
     },
+    Kicked {
+        room: String,
+        nick: String,
+        reason: Option<String>,
+    },
+    RoomClosed {
+        room: String,
+        reason: Option<String>,
+    },
     Missed {
         room: String,
         first: Option<u64>,
@@ -270,6 +279,15 @@ impl TryFrom<Wire> for Frame {
                 nick: Nick::parse(&nick)?,
                 topic: body(topic)?,
             },
+            Wire::Kicked { room, nick, reason } => Event::Kicked {
+                room: parse_room(&room)?,
+                nick: Nick::parse(&nick)?,
+                reason: body(reason)?,
+            },
+            Wire::RoomClosed { room, reason } => Event::RoomClosed {
+                room: parse_room(&room)?,
+                reason: body(reason)?,
+            },
             Wire::Missed {
                 room,
                 first,
@@ -391,6 +409,18 @@ impl Answer for Nick {
             nick: String,
         }
         Ok(Self::parse(&answer::<Wire>(ok)?.nick)?)
+    }
+}
+
+/// The topic of a room.
+impl Answer for Option<Body> {
+    fn read(ok: Value) -> Result<Self, FrameError> {
+        #[derive(Deserialize)]
+        struct Wire {
+            topic: Option<String>,
+        }
+        let topic = answer::<Wire>(ok)?.topic;
+        Ok(topic.as_deref().map(Body::parse).transpose()?)
     }
 }
 

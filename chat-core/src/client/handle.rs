@@ -286,6 +286,22 @@ impl Client {
         self.ask(Request::Topic { room, topic }).await.map(drop)
     }
 
+    /// The topic of a room that the client is in.
+    ///
+    /// # Errors
+    ///
+    /// See [`Client`].
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Client`].
+    pub async fn topic(&self, room: &RoomName) -> Result<Option<Body>, ClientError> {
+        match self.ask(Request::TopicOf(room.clone())).await? {
+            Reply::Topic(topic) => Ok(topic),
+            _ => Err(ClientError::Unknown),
+        }
+    }
+
     /// The rooms of the server.
     ///
     /// # Errors

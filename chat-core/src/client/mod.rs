@@ -76,6 +76,7 @@ mod options;
 mod queue;
 mod random;
 mod request;
+mod settled;
 mod shared;
 
 #[cfg(test)]

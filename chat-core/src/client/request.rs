@@ -18,7 +18,8 @@ pub(super) enum Request {
         room: RoomName,
         kind: MessageKind,
         body: Body,
-        client_id: String,
+        /// What the server knows it by, after what is in front of the names of all messages.
+        sequence: u64,
     },
     Message {
         recipient: Nick,
@@ -29,6 +30,7 @@ pub(super) enum Request {
         room: RoomName,
         topic: Option<Body>,
     },
+    TopicOf(RoomName),
     Rooms,
     Who(RoomName),
     History {
@@ -37,6 +39,13 @@ pub(super) enum Request {
         limit: usize,
     },
     Ping,
+}
+
+/// Names of messages in a `say`.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) own: Option<String>,
+    pub(super) settled: Option<String>,
 }
 
 /// What a client asks for on its own behalf.
@@ -53,7 +62,6 @@ pub(super) enum Own<'a> {
         number: u64,
         room: &'a RoomName,
     },
-    Leave(&'a RoomName),
     Ping,
     Quit(Option<&'a Body>),
 }
@@ -64,7 +72,6 @@ pub(super) mod id {
     pub(in super::super) const HELLO: &str = "hello";
     pub(in super::super) const RESUME: &str = "resume";
     pub(in super::super) const NICK: &str = "nick";
-    pub(in super::super) const LEAVE: &str = "leave";
     pub(in super::super) const PING: &str = "ping";
     pub(in super::super) const QUIT: &str = "quit";
     /// In front of a number, as the name of a room may be longer than that of a request.
@@ -101,6 +108,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    settled: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
@@ -123,11 +132,13 @@ impl Request {
     pub(super) fn only_reads(&self) -> bool {
         matches!(
             self,
-            Self::Rooms | Self::Who(_) | Self::History { .. } | Self::Ping
+            Self::TopicOf(_) | Self::Rooms | Self::Who(_) | Self::History { .. } | Self::Ping
         )
     }
 
-    pub(super) fn encode(&self, number: u64, out: &mut Vec<u8>) {
+    /// Appends the line. A `say` has names of messages for the server: its own, and that of the last one which it
+    /// may forget.
+    pub(super) fn encode(&self, number: u64, names: &Names, out: &mut Vec<u8>) {
         let line = match self {
             Self::Join(room) => Line {
                 op: "join",
@@ -140,16 +151,14 @@ impl Request {
                 ..Line::default()
             },
             Self::Say {
-                room,
-                kind,
-                body,
-                client_id,
+                room, kind, body, ..
             } => Line {
                 op: "say",
                 room: Some(room),
                 kind: (*kind == MessageKind::Action).then_some("action"),
                 text: Some(body.as_str()),
-                client_id: Some(client_id),
+                client_id: names.own.as_deref(),
+                settled: names.settled.as_deref(),
                 ..Line::default()
             },
             Self::Message { recipient, body } => Line {
@@ -166,7 +175,12 @@ impl Request {
             Self::Topic { room, topic } => Line {
                 op: "topic",
                 room: Some(room),
-                text: topic.as_ref().map(Body::as_str),
+                text: Some(topic.as_ref().map_or("", Body::as_str)),
+                ..Line::default()
+            },
+            Self::TopicOf(room) => Line {
+                op: "topic",
+                room: Some(room),
                 ..Line::default()
             },
             Self::Rooms => Line {
@@ -261,12 +275,6 @@ impl Own<'_> {
                     ..Line::default()
                 }
             }
-            Own::Leave(room) => Line {
-                id: LineId::Word(id::LEAVE),
-                op: "leave",
-                room: Some(room),
-                ..Line::default()
-            },
             Own::Ping => Line {
                 id: LineId::Word(id::PING),
                 op: "ping",

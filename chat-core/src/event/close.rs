@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::message::Body;
+
 /// Why a connection was closed.
 ///
 /// Displays as a sentence for the peer.
@@ -35,6 +37,9 @@ pub enum CloseReason {
     /// The hub's policy does not let the peer in, for this reason.
     #[error("{0}")]
     Denied(String),
+    /// The program has ended the session.
+    #[error("you were removed{}", Because(.0))]
+    Removed(Option<Body>),
     /// The server is shutting down.
     #[error("server shutting down")]
     Shutdown,
@@ -69,10 +74,23 @@ impl CloseReason {
             | Self::Unregistered(_)
             | Self::Flooding
             | Self::Denied(_)
+            | Self::Removed(_)
             | Self::Shutdown
             | Self::ServerFull { .. }
             | Self::ConnectingTooFast
             | Self::AddressFull { .. } => false,
+        }
+    }
+}
+
+/// A reason behind what it is the reason of.
+struct Because<'a>(&'a Option<Body>);
+
+impl std::fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
         }
     }
 }

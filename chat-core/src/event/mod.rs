@@ -16,6 +16,11 @@ use crate::name::{Nick, RoomName};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub(crate) u64);
 
+impl SessionId {
+    /// What the program does without being anybody is done by this one, which no session has.
+    pub const PROGRAM: Self = Self(0);
+}
+
 /// Something that happened, for a session to tell its peer.
 ///
 /// Those about a room reach its members in the room's order. Where one is about a session, that
@@ -69,6 +74,23 @@ pub enum Event {
         /// The topic from now on.
         topic: Option<Body>,
     },
+    /// The program has taken somebody out of a room.
+    Kicked {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        who: Who,
+        /// What the program said of it.
+        reason: Option<Body>,
+    },
+    /// The program has closed a room: nobody is in it any more, and what it remembered is forgotten. One of
+    /// the same name begins anew.
+    RoomClosed {
+        /// The room.
+        room: RoomName,
+        /// What the program said of it.
+        reason: Option<Body>,
+    },
 }
 
 /// The subject of an [`Event`].
@@ -90,7 +112,9 @@ impl Event {
             | Self::Left { room, .. }
             | Self::Quit { room, .. }
             | Self::Renamed { room, .. }
-            | Self::Topic { room, .. } => Some(room),
+            | Self::Topic { room, .. }
+            | Self::Kicked { room, .. }
+            | Self::RoomClosed { room, .. } => Some(room),
         }
     }
 
@@ -100,7 +124,10 @@ impl Event {
         REST + match self {
             Self::Message(message) => message.body.as_str().len(),
             Self::Private(message) => message.body.as_str().len(),
-            Self::Quit { reason: text, .. } | Self::Topic { topic: text, .. } => {
+            Self::Quit { reason: text, .. }
+            | Self::Topic { topic: text, .. }
+            | Self::Kicked { reason: text, .. }
+            | Self::RoomClosed { reason: text, .. } => {
                 text.as_ref().map_or(0, |text| text.as_str().len())
             }
             Self::Joined { .. } | Self::Left { .. } | Self::Renamed { .. } => 0,
@@ -150,6 +177,27 @@ impl SharedEvent {
     }
 }
 
+/// What a program gets to hear: from a [`Session`](crate::session::Session) of its own, or from a
+/// [`Subscription`](crate::hub::Subscription).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Heard {
+    /// Something happened.
+    Event(Arc<SharedEvent>),
+    /// The program was too slow for this much.
+    Missed(Missed),
+}
+
+impl Heard {
+    /// What happened, unless something was missed.
+    pub fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Event(event) => Some(event.event()),
+            Self::Missed(_) => None,
+        }
+    }
+}
+
 /// What a session missed of a room because it was too slow.
 ///
 /// It takes the place of what was dropped: before the next message that is delivered, after the last
@@ -161,6 +209,6 @@ pub struct Missed {
     pub room: RoomName,
     /// The numbers of the messages, if there were any: the first and the last, all between them too.
     pub messages: Option<(u64, u64)>,
-    /// How many joins, leaves, new nicks and topics.
+    /// How many joins, leaves, new nicks, topics and so on.
     pub presence: u64,
 }

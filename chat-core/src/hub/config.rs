@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::name::Nick;
 use crate::store::MemoryLimits;
 
 /// How a [`Hub`](super::Hub) treats its rooms and its slow members.
@@ -30,6 +31,9 @@ pub struct HubConfig {
     /// ([`ConnectionConfig::idle_timeout`](crate::connection::ConnectionConfig)) and its session is gone.
     /// Default: ten minutes.
     pub message_id_memory: Duration,
+    /// What the server calls itself where the [program](super::Hub::publish) speaks; nobody else can take it.
+    /// Default: `server`.
+    pub server_nick: Nick,
     /// How long the hub's [`Policy`](crate::policy::Policy) may take to decide. Default: five seconds.
     pub decision_timeout: Duration,
 }
@@ -46,6 +50,7 @@ impl Default for HubConfig {
             resume_grace: Duration::from_secs(2 * 60),
             max_parked: 1_000,
             message_id_memory: Duration::from_secs(10 * 60),
+            server_nick: Nick::server(),
             decision_timeout: Duration::from_secs(5),
         }
     }

@@ -16,7 +16,7 @@ use crate::name::{Nick, RoomName};
 pub(super) struct Directory {
     nicks: HashMap<Nick, Owner>,
     rooms: BTreeMap<RoomName, Entry>,
-    /// The rooms that are empty, by when they became so.
+    /// The rooms that nobody is in or listens to, by when they became so.
     emptied: BTreeMap<u64, RoomName>,
     /// How many times a room has become empty.
     emptyings: u64,
@@ -34,8 +34,16 @@ struct Owner {
 struct Entry {
     room: Arc<Room>,
     seats: usize,
+    /// How many [subscriptions](super::Subscription) there are.
+    listeners: usize,
     /// When it became empty last, as a key of `emptied`.
     emptying: u64,
+}
+
+impl Entry {
+    fn is_used(&self) -> bool {
+        self.seats > 0 || self.listeners > 0
+    }
 }
 
 impl Directory {
@@ -87,6 +95,11 @@ impl Directory {
         }
     }
 
+    pub(super) fn owner(&self, nick: &Nick) -> Option<(SessionId, Arc<Outbox>)> {
+        let owner = self.nicks.get(nick)?;
+        Some((owner.session, Arc::clone(&owner.outbox)))
+    }
+
     pub(super) fn find(&self, nick: &Nick) -> Option<(Nick, Arc<Outbox>)> {
         let owner = self.nicks.get(nick)?;
         Some((owner.nick.clone(), Arc::clone(&owner.outbox)))
@@ -102,8 +115,11 @@ impl Directory {
         name: &RoomName,
         config: &HubConfig,
     ) -> Result<(Arc<Room>, bool), HubError> {
-        let seats = self.rooms.get(name).map_or(0, |entry| entry.seats);
-        if seats == 0 && self.rooms.len() - self.emptied.len() >= config.max_rooms {
+        let entry = self.rooms.get(name);
+        let seats = entry.map_or(0, |entry| entry.seats);
+        if !entry.is_some_and(Entry::is_used)
+            && self.rooms.len() - self.emptied.len() >= config.max_rooms
+        {
             return Err(HubError::TooManyRooms {
                 limit: config.max_rooms,
             });
@@ -114,26 +130,66 @@ impl Directory {
                 limit: config.max_members_per_room,
             });
         }
-        let entry = self.rooms.entry(name.clone()).or_insert_with(|| Entry {
-            room: Arc::new(Room::new(name.clone(), config.room_memory)),
-            seats: 0,
-            emptying: 0,
-        });
+        let entry = self.open(name, config);
         let first = entry.seats == 0;
-        if first {
-            self.emptied.remove(&entry.emptying);
-        }
         entry.seats += 1;
         Ok((Arc::clone(&entry.room), first))
     }
 
-    /// Gives a seat back. Of the rooms that are empty, the last `keep` to become so are remembered.
-    pub(super) fn exit(&mut self, name: &RoomName, keep: usize) {
-        let Some(entry) = self.rooms.get_mut(name) else {
+    /// Finds or opens a room to listen to, whatever the limits are.
+    pub(super) fn listen(&mut self, name: &RoomName, config: &HubConfig) -> Arc<Room> {
+        let entry = self.open(name, config);
+        entry.listeners += 1;
+        Arc::clone(&entry.room)
+    }
+
+    /// Finds or opens a room that somebody is about to use.
+    fn open(&mut self, name: &RoomName, config: &HubConfig) -> &mut Entry {
+        let entry = self.rooms.entry(name.clone()).or_insert_with(|| Entry {
+            room: Arc::new(Room::new(name.clone(), config.room_memory)),
+            seats: 0,
+            listeners: 0,
+            emptying: 0,
+        });
+        if !entry.is_used() {
+            self.emptied.remove(&entry.emptying);
+        }
+        entry
+    }
+
+    /// A room, in use or remembered.
+    pub(super) fn room(&self, name: &RoomName) -> Option<&Arc<Room>> {
+        self.rooms.get(name).map(|entry| &entry.room)
+    }
+
+    /// Forgets a room at once, whoever is in it. What they give back later is not counted any more.
+    pub(super) fn remove(&mut self, name: &RoomName) -> Option<Arc<Room>> {
+        let entry = self.rooms.remove(name)?;
+        if !entry.is_used() {
+            self.emptied.remove(&entry.emptying);
+        }
+        Some(entry.room)
+    }
+
+    /// Gives a seat back.
+    pub(super) fn exit(&mut self, room: &Arc<Room>, keep: usize) {
+        self.give_back(room, keep, |entry| entry.seats -= 1);
+    }
+
+    /// Listens no more.
+    pub(super) fn stop_listening(&mut self, room: &Arc<Room>, keep: usize) {
+        self.give_back(room, keep, |entry| entry.listeners -= 1);
+    }
+
+    /// Of the rooms that are not used any more, the last `keep` to become so are remembered.
+    fn give_back(&mut self, room: &Arc<Room>, keep: usize, what: impl FnOnce(&mut Entry)) {
+        let entry = self.rooms.get_mut(&room.name);
+        // It may have been closed, and opened anew.
+        let Some(entry) = entry.filter(|entry| Arc::ptr_eq(&entry.room, room)) else {
             return;
         };
-        entry.seats -= 1;
-        if entry.seats > 0 {
+        what(entry);
+        if entry.is_used() {
             return;
         }
         self.emptyings += 1;

@@ -5,12 +5,14 @@
 //! its members, one at a time. Connections are woken after all of them are released.
 
 mod config;
+mod control;
 mod directory;
 mod error;
 mod outbox;
 mod presence;
 mod resume;
 mod room;
+mod subscription;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use config::{HubConfig, OutboxLimits, SlowConsumer};
+pub use control::NoSuchRoom;
 use directory::Directory;
 pub use error::HubError;
 pub(crate) use outbox::{Closing, Outbox, Outgoing, Rest, Wakes};
@@ -31,6 +34,7 @@ use resume::Resumables;
 pub use resume::ResumeToken;
 use room::{Member, Seat};
 pub use room::{Occupant, Role};
+pub use subscription::Subscription;
 
 use crate::event::{CloseReason, SessionId, SharedEvent, Who};
 use crate::name::{Nick, RoomName};
@@ -39,7 +43,9 @@ use crate::runtime::{Runtime, RuntimeExt, Sleep};
 
 /// All rooms and nicks of one server. Cheap to clone: clones are the same hub.
 ///
-/// What one does in a hub, one does as a [`Session`](crate::session::Session).
+/// What one does in a hub, one does as a [`Session`](crate::session::Session): a person by way of a
+/// [protocol](crate::protocol), a program directly. What a program does without being somebody, such as closing a
+/// room, are methods of the hub.
 ///
 /// # Examples
 ///
@@ -157,9 +163,14 @@ impl Hub {
 
     /// From now on the session with this outbox can be resumed with the token that is returned; with
     /// none, where there are no random bits to make one of.
-    pub(crate) fn issue_token(&self, outbox: &Arc<Outbox>) -> Option<ResumeToken> {
+    pub(crate) fn issue_token(
+        &self,
+        session: SessionId,
+        outbox: &Arc<Outbox>,
+    ) -> Option<ResumeToken> {
         let token = ResumeToken::from_bits((self.shared.token_bits)()?);
-        self.shared.resumables.insert(token, Arc::clone(outbox));
+        let resumables = &self.shared.resumables;
+        resumables.insert(token, session, Arc::clone(outbox));
         Some(token)
     }
 
@@ -221,6 +232,9 @@ impl Hub {
         session: SessionId,
         outbox: &Arc<Outbox>,
     ) -> Result<(), HubError> {
+        if *nick == self.shared.config.server_nick {
+            return Err(HubError::NickTaken(self.shared.config.server_nick.clone()));
+        }
         self.directory().claim(nick, session, outbox)
     }
 
@@ -247,8 +261,13 @@ impl Hub {
     }
 
     /// Counts a seat in `room` as free again, after it was left.
-    pub(crate) fn free_seat(&self, room: &RoomName) {
+    pub(crate) fn free_seat(&self, room: &Arc<room::Room>) {
         self.directory().exit(room, self.shared.config.empty_rooms);
+    }
+
+    fn stop_listening(&self, room: &Arc<room::Room>) {
+        let keep = self.shared.config.empty_rooms;
+        self.directory().stop_listening(room, keep);
     }
 
     fn directory(&self) -> MutexGuard<'_, Directory> {
@@ -268,12 +287,13 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
+    /// Takes the seat; `None` if the room was closed meanwhile.
     pub(crate) fn sit(
         self,
         who: Who,
         outbox: &Arc<Outbox>,
         wakes: &mut Wakes,
-    ) -> (Seat, Arc<SharedEvent>) {
+    ) -> Option<(Seat, Arc<SharedEvent>)> {
         let member = Member {
             who,
             role: self.role,

@@ -4,13 +4,13 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::config::{OutboxLimits, SlowConsumer};
-use crate::event::{CloseReason, Missed, SharedEvent};
+use crate::event::{CloseReason, Heard, Missed, SharedEvent};
 
 /// What the driver takes out of an outbox.
 #[derive(Debug)]
@@ -30,6 +30,15 @@ pub(crate) enum Outgoing {
 impl Outgoing {
     fn is_answer(&self) -> bool {
         matches!(self, Self::Own(_) | Self::Reply(_))
+    }
+
+    /// What a program hears of it: its own commands are answered by what they return.
+    fn into_heard(self) -> Option<Heard> {
+        match self {
+            Self::Room(event) | Self::Direct(event) | Self::Own(event) => Some(Heard::Event(event)),
+            Self::Missed(missed) => Some(Heard::Missed(*missed)),
+            Self::Reply(_) => None,
+        }
     }
 
     /// About how many bytes it has on the wire.
@@ -68,6 +77,8 @@ pub(crate) struct Outbox {
     hushed: AtomicBool,
     /// Whether the stream has taken everything and the peer was told that nothing more comes.
     drained: AtomicBool,
+    /// How many times somebody else has ended the session's membership of a room.
+    evictions: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -126,6 +137,7 @@ impl Outbox {
             answer_bytes: AtomicUsize::new(0),
             hushed: AtomicBool::new(false),
             drained: AtomicBool::new(false),
+            evictions: AtomicU32::new(0),
             state: Mutex::default(),
         }
     }
@@ -237,6 +249,39 @@ impl Outbox {
         !state.queue.is_empty()
     }
 
+    /// Takes one entry from the front.
+    pub(crate) fn take_one(&self) -> Option<Outgoing> {
+        let mut state = self.lock();
+        let entry = state.pop()?;
+        if entry.is_answer() {
+            self.answer_bytes
+                .fetch_sub(entry.weight(), Ordering::Relaxed);
+        }
+        Some(entry)
+    }
+
+    /// The next thing that a program gets to hear, which takes this outbox out itself; `None` once there is
+    /// an order to close and nothing is left.
+    pub(crate) fn poll_heard(&self, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
+        let mut closing = false;
+        loop {
+            while let Some(entry) = self.take_one() {
+                if let Some(heard) = entry.into_heard() {
+                    return Poll::Ready(Some(heard));
+                }
+            }
+            if closing {
+                return Poll::Ready(None);
+            }
+            match self.fall_asleep(cx.waker(), true) {
+                Rest::Asleep => return Poll::Pending,
+                Rest::Awake => {}
+                // Something may have come before the order.
+                Rest::Closing(_) => closing = true,
+            }
+        }
+    }
+
     /// Leaves a waker for the order to close and, if `wants_events`, for the next push.
     pub(crate) fn fall_asleep(&self, waker: &Waker, wants_events: bool) -> Rest {
         let mut state = self.lock();
@@ -328,6 +373,17 @@ impl Outbox {
 
     pub(crate) fn is_hushed(&self) -> bool {
         self.hushed.load(Ordering::Acquire)
+    }
+
+    /// Notes that the session is no longer in one of its rooms, because somebody else said so. The room does,
+    /// before it forgets the member.
+    pub(crate) fn note_eviction(&self) {
+        self.evictions.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many times that was noted.
+    pub(crate) fn evictions(&self) -> u32 {
+        self.evictions.load(Ordering::Acquire)
     }
 
     /// Notes that the stream has taken everything and the peer was told that nothing more comes.

@@ -21,6 +21,9 @@ pub(crate) struct Presence {
     nick: Option<Nick>,
     seats: Vec<Seat>,
     outbox: Arc<Outbox>,
+    /// How many [evictions](Outbox::evictions) are known of; after another one, seats are looked at before
+    /// they are believed in.
+    evictions: u32,
     /// Only of those who give their messages names.
     said: Option<Box<Said>>,
     pub(crate) account: Option<String>,
@@ -36,6 +39,7 @@ impl Presence {
             nick: None,
             seats: Vec::new(),
             outbox,
+            evictions: 0,
             said: None,
             account: None,
             token: None,
@@ -48,7 +52,9 @@ impl Presence {
         let mut told = Told::across(self.seats.len());
         let mut announced = None;
         for seat in &self.seats {
-            announced = seat.rename(self.id, &nick, &mut told, &mut wakes);
+            announced = seat
+                .rename(self.id, &nick, &mut told, &mut wakes)
+                .or(announced);
         }
         // Only now, so that nobody appears by this nick before all have heard that it is free.
         if let Some(old) = self.nick.take()
@@ -77,6 +83,7 @@ impl Presence {
             session: self.id,
             nick: self.registered()?.clone(),
         };
+        self.forget_lost_seats();
         if let Ok(seat) = self.seat(room) {
             return Err(HubError::AlreadyIn(seat.room.name.clone()));
         }
@@ -85,18 +92,29 @@ impl Presence {
         if old.is_none() && self.seats.len() >= limit {
             return Err(HubError::TooManyRoomsForYou { limit });
         }
-        let reservation = self.hub.reserve(room)?;
+        let mut reservation = self.hub.reserve(room)?;
         let mut wakes = Wakes::default();
         let left = old.and_then(|old| self.stand_up(old, &mut wakes));
-        let (seat, joined) = reservation.sit(who, &self.outbox, &mut wakes);
-        self.seats.push(seat);
+        let entered = loop {
+            if let Some(seat) = reservation.sit(who.clone(), &self.outbox, &mut wakes) {
+                break Ok(seat);
+            }
+            // The room was closed on the way; a new one takes its place.
+            match self.hub.reserve(room) {
+                Ok(next) => reservation = next,
+                Err(error) => break Err(error),
+            }
+        };
         wakes.wake();
         self.hub.observe(left);
+        let (seat, joined) = entered?;
+        self.seats.push(seat);
         self.hub.observe(Some(joined));
         Ok(())
     }
 
     pub(crate) fn leave(&mut self, room: &RoomName) -> Result<(), HubError> {
+        self.forget_lost_seats();
         let mut wakes = Wakes::default();
         let position = self.position(room)?;
         let left = self.stand_up(position, &mut wakes);
@@ -111,9 +129,11 @@ impl Presence {
         let mut told = Told::across(self.seats.len());
         let mut announced = None;
         for seat in std::mem::take(&mut self.seats) {
-            let room = seat.room.name.clone();
-            announced = seat.quit(self.id, reason.clone(), &mut told, &mut wakes);
-            self.hub.free_seat(&room);
+            let room = Arc::clone(&seat.room);
+            if let Some(event) = seat.quit(self.id, reason.clone(), &mut told, &mut wakes) {
+                announced = Some(event);
+                self.hub.free_seat(&room);
+            }
         }
         if let Some(nick) = self.nick.take() {
             self.hub.release_nick(&nick);
@@ -137,6 +157,13 @@ impl Presence {
         wakes.wake();
         self.hub.observe(Some(said));
         Ok(number)
+    }
+
+    /// Forgets which messages were said before in `room` under `id` and the names before it.
+    pub(crate) fn settle(&mut self, room: &RoomName, id: &ClientId) {
+        if let Some(said) = &mut self.said {
+            said.settle(room, id);
+        }
     }
 
     /// The number of a message that was said before, under `id`.
@@ -208,11 +235,26 @@ impl Presence {
         if let Some(nick) = &self.nick {
             self.hub.move_nick(nick, self.id, outbox);
         }
-        for seat in &self.seats {
+        self.evictions = outbox.evictions();
+        self.seats.retain(|seat| {
             let seen = seen.iter().find(|(room, _)| *room == seat.room.name);
             let seen = seen.map(|(_, number)| *number);
-            seat.move_to(self.id, outbox, seen, &mut wakes);
-        }
+            let is_held = seat.move_to(self.id, outbox, seen, &mut wakes);
+            // The session was away when that was announced.
+            if !is_held && let Some(nick) = &self.nick {
+                let who = Who {
+                    session: self.id,
+                    nick: nick.clone(),
+                };
+                let event = SharedEvent::new(Event::Kicked {
+                    room: seat.room.name.clone(),
+                    who,
+                    reason: None,
+                });
+                outbox.push_own(event, &mut wakes);
+            }
+            is_held
+        });
         wakes.wake();
     }
 
@@ -232,8 +274,10 @@ impl Presence {
         &self.outbox
     }
 
-    pub(crate) fn rooms(&self) -> impl ExactSizeIterator<Item = &RoomName> {
-        self.seats.iter().map(|seat| &seat.room.name)
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &RoomName> {
+        let in_doubt = self.seats_are_in_doubt();
+        let mine = move |seat: &&Seat| !in_doubt || seat.is_held_by(self.id);
+        self.seats.iter().filter(mine).map(|seat| &seat.room.name)
     }
 
     pub(crate) fn occupants(&self, room: &RoomName) -> Result<Vec<Occupant>, HubError> {
@@ -250,10 +294,27 @@ impl Presence {
 
     fn stand_up(&mut self, position: usize, wakes: &mut Wakes) -> Option<Arc<SharedEvent>> {
         let seat = self.seats.remove(position);
-        let room = seat.room.name.clone();
-        let left = seat.leave(self.id, wakes);
+        let room = Arc::clone(&seat.room);
+        let left = seat.leave(self.id, wakes)?;
         self.hub.free_seat(&room);
-        left
+        Some(left)
+    }
+
+    /// Whether somebody else has ended a membership since the seats were looked at.
+    fn seats_are_in_doubt(&self) -> bool {
+        self.outbox.evictions() != self.evictions
+    }
+
+    /// Those are free already.
+    fn forget_lost_seats(&mut self) {
+        if self.seats_are_in_doubt() {
+            self.evictions = self.outbox.evictions();
+            self.seats.retain(|seat| seat.is_held_by(self.id));
+        }
+    }
+
+    pub(crate) fn is_in(&self, room: &RoomName) -> bool {
+        self.seat(room).is_ok()
     }
 
     fn position(&self, room: &RoomName) -> Result<usize, HubError> {
@@ -262,7 +323,11 @@ impl Presence {
     }
 
     fn seat(&self, room: &RoomName) -> Result<&Seat, HubError> {
-        Ok(&self.seats[self.position(room)?])
+        let seat = &self.seats[self.position(room)?];
+        match self.seats_are_in_doubt() && !seat.is_held_by(self.id) {
+            true => Err(HubError::NotIn(room.clone())),
+            false => Ok(seat),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use event_listener::Event;
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
 use super::presence::Presence;
-use crate::event::CloseReason;
+use crate::event::{CloseReason, SessionId};
 use crate::runtime::Task;
 
 /// The right to become a session again after its connection was lost: 128 bits that nobody can guess.
@@ -62,7 +62,10 @@ struct Tokens {
 #[derive(Debug)]
 enum State {
     /// A connection serves it.
-    Served(Arc<Outbox>),
+    Served {
+        session: SessionId,
+        outbox: Arc<Outbox>,
+    },
     /// It waits for one.
     Parked {
         presence: Box<Presence>,
@@ -74,8 +77,8 @@ enum State {
 
 impl Resumables {
     /// From now on the session with this outbox can be resumed with `token`.
-    pub(super) fn insert(&self, token: ResumeToken, outbox: Arc<Outbox>) {
-        let state = State::Served(outbox);
+    pub(super) fn insert(&self, token: ResumeToken, session: SessionId, outbox: Arc<Outbox>) {
+        let state = State::Served { session, outbox };
         drop(self.lock().replace(token, Some(state)));
     }
 
@@ -91,7 +94,8 @@ impl Resumables {
     /// this parking from others of the same session.
     pub(super) fn park(&self, token: ResumeToken, presence: Presence, limit: usize) -> Option<u64> {
         let mut tokens = self.lock();
-        if tokens.parked >= limit {
+        // Nor one that was evicted a moment ago.
+        if tokens.parked >= limit || !tokens.states.contains_key(&token) {
             drop(tokens);
             drop(presence);
             return None;
@@ -137,6 +141,25 @@ impl Resumables {
         self.changed.notify(usize::MAX);
     }
 
+    /// Ends the right to resume a session, and with it the session itself if no connection serves it.
+    /// Otherwise returns the outbox of the connection that does, or is about to.
+    pub(super) fn evict(&self, session: SessionId) -> Option<Arc<Outbox>> {
+        let mut tokens = self.lock();
+        // Rare, and so not worth another map.
+        #[expect(clippy::disallowed_methods, reason = "there is one at most")]
+        let mut states = tokens.states.iter();
+        let (token, _) = states.find(|(_, state)| state.session() == session)?;
+        let token = *token;
+        let evicted = tokens.replace(token, None);
+        drop(tokens);
+        self.changed.notify(usize::MAX);
+        match evicted {
+            Some(State::Served { outbox, .. }) => Some(outbox),
+            // Dropped outside of the lock: the presence leaves its rooms.
+            Some(State::Parked { .. }) | None => None,
+        }
+    }
+
     /// The session of `token`, taken from whichever connection serves it, for the one with `outbox`.
     pub(super) async fn claim(
         &self,
@@ -159,24 +182,42 @@ impl Resumables {
     ) -> Result<Option<Presence>, HubError> {
         let mut tokens = self.lock();
         let state = tokens.states.get(&token).ok_or(HubError::NotResumable)?;
-        if let State::Served(serving) = state {
-            let mut wakes = Wakes::default();
-            serving.close(CloseReason::Superseded.into(), &mut wakes);
-            drop(tokens);
-            wakes.wake();
-            return Ok(None);
-        }
-        let parked = tokens.replace(token, Some(State::Served(Arc::clone(outbox))));
+        let session = match state {
+            State::Served {
+                outbox: serving, ..
+            } => {
+                let mut wakes = Wakes::default();
+                serving.close(CloseReason::Superseded.into(), &mut wakes);
+                drop(tokens);
+                wakes.wake();
+                return Ok(None);
+            }
+            State::Parked { presence, .. } => presence.id(),
+        };
+        let served = State::Served {
+            session,
+            outbox: Arc::clone(outbox),
+        };
+        let parked = tokens.replace(token, Some(served));
         drop(tokens);
         match parked {
             Some(State::Parked { presence, .. }) => Ok(Some(*presence)),
-            Some(State::Served(_)) | None => Ok(None),
+            Some(State::Served { .. }) | None => Ok(None),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Tokens> {
         // Nothing in this module can panic while it holds the lock.
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn session(&self) -> SessionId {
+        match self {
+            Self::Served { session, .. } => *session,
+            Self::Parked { presence, .. } => presence.id(),
+        }
     }
 }
 

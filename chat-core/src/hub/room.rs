@@ -6,7 +6,7 @@ use slab::Slab;
 
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
-use crate::event::{Event, Missed, SessionId, SharedEvent, Who};
+use crate::event::{CloseReason, Event, Missed, SessionId, SharedEvent, Who};
 use crate::message::{Body, Message, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::policy::Denial;
@@ -46,6 +46,9 @@ struct State {
     last_number: u64,
     memory: RoomMemory,
     topic: Option<Body>,
+    listeners: Slab<Arc<Outbox>>,
+    /// Whether the program has closed it. Nobody can come in any more.
+    closed: bool,
 }
 
 /// A session in a room.
@@ -86,28 +89,121 @@ impl Room {
                 last_number: 0,
                 memory: RoomMemory::new(memory),
                 topic: None,
+                listeners: Slab::new(),
+                closed: false,
             }),
         }
     }
 
-    /// Seats a member and announces it to everyone, itself included.
+    /// Seats a member and announces it to everyone, itself included; `None` if the room was closed
+    /// meanwhile.
     pub(crate) fn join(
         self: &Arc<Self>,
         member: Member,
         wakes: &mut Wakes,
-    ) -> (Seat, Arc<SharedEvent>) {
+    ) -> Option<(Seat, Arc<SharedEvent>)> {
         let event = SharedEvent::new(Event::Joined {
             room: self.name.clone(),
             who: member.who.clone(),
         });
         let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
         let key = state.members.insert(member);
         state.announce(&event, key, wakes);
         let seat = Seat {
             room: Arc::clone(self),
             key,
         };
-        (seat, event)
+        Some((seat, event))
+    }
+
+    /// Lets `outbox` hear everything that is said and happens from now on; `None` if the room was closed
+    /// meanwhile. Returns what ends it.
+    pub(crate) fn listen(&self, outbox: Arc<Outbox>) -> Option<usize> {
+        let mut state = self.lock();
+        (!state.closed).then(|| state.listeners.insert(outbox))
+    }
+
+    /// Ends what [`listen`](Room::listen) began.
+    pub(crate) fn stop_listening(&self, key: usize) {
+        self.lock().listeners.try_remove(key);
+    }
+
+    /// Numbers a message of the program's own, remembers it, and gives it to everyone.
+    pub(crate) fn publish(
+        &self,
+        sender: Nick,
+        kind: MessageKind,
+        body: Body,
+        clock: impl FnOnce() -> SystemTime,
+        wakes: &mut Wakes,
+    ) -> Option<(u64, Arc<SharedEvent>)> {
+        let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
+        Some(state.publish(&self.name, sender, kind, body, clock, wakes))
+    }
+
+    /// Sets or takes away the topic in the name of `who`, who need not be in the room.
+    pub(crate) fn set_topic(
+        &self,
+        who: Who,
+        topic: Option<Body>,
+        wakes: &mut Wakes,
+    ) -> Arc<SharedEvent> {
+        self.lock()
+            .set_topic(&self.name, who, topic, usize::MAX, wakes)
+    }
+
+    /// Takes a member out of the room, and announces it to everyone, the one who has to go included. Its seat is
+    /// to be given back by the caller; `None` if nobody in the room is called `nick`.
+    pub(crate) fn kick(
+        &self,
+        nick: &Nick,
+        reason: Option<Body>,
+        wakes: &mut Wakes,
+    ) -> Option<Arc<SharedEvent>> {
+        let mut state = self.lock();
+        let mut members = state.members.iter();
+        let (key, member) = members.find(|(_, member)| member.who.nick == *nick)?;
+        let event = SharedEvent::new(Event::Kicked {
+            room: self.name.clone(),
+            who: member.who.clone(),
+            reason,
+        });
+        state.announce(&event, key, wakes);
+        state.members.remove(key).outbox.note_eviction();
+        Some(event)
+    }
+
+    /// Takes everyone out of the room, tells them, and lets nobody in any more. Returns how many there were;
+    /// their seats need not be given back.
+    pub(crate) fn close(
+        &self,
+        reason: Option<Body>,
+        wakes: &mut Wakes,
+    ) -> (usize, Arc<SharedEvent>) {
+        let event = SharedEvent::new(Event::RoomClosed {
+            room: self.name.clone(),
+            reason,
+        });
+        let mut state = self.lock();
+        state.closed = true;
+        let members = std::mem::take(&mut state.members);
+        let count = members.len();
+        for (_, member) in members {
+            // As something of its own, which never makes way for anything else.
+            member.outbox.push_own(Arc::clone(&event), wakes);
+            member.outbox.note_eviction();
+        }
+        for (_, listener) in std::mem::take(&mut state.listeners) {
+            listener.push_own(Arc::clone(&event), wakes);
+            listener.close(CloseReason::Quit.into(), wakes);
+        }
+        (count, event)
     }
 
     /// Returns when whatever was being said has reached everyone.
@@ -167,22 +263,7 @@ impl Seat {
             return Err(HubError::Denied(Denial::new("the server is shutting down")));
         }
         let sender = member.who.nick.clone();
-        let number = state.last_number + 1;
-        state.last_number = number;
-        let event = SharedEvent::new(Event::Message(Message {
-            room: self.room.name.clone(),
-            number,
-            sender,
-            kind,
-            body,
-            // Under the lock, so that the times are in the order of the numbers.
-            at: clock(),
-        }));
-        for (_, member) in &state.members {
-            member.outbox.push_room(&event, wakes);
-        }
-        state.memory.push(Arc::clone(&event));
-        Ok((number, event))
+        Ok(state.publish(&self.room.name, sender, kind, body, clock, wakes))
     }
 
     /// Sets or takes away the topic.
@@ -193,14 +274,13 @@ impl Seat {
         wakes: &mut Wakes,
     ) -> Result<Arc<SharedEvent>, HubError> {
         let mut state = self.room.lock();
-        let event = SharedEvent::new(Event::Topic {
-            room: self.room.name.clone(),
-            who: state.member(self, session)?.who.clone(),
-            topic: topic.clone(),
-        });
-        state.topic = topic;
-        state.announce(&event, self.key, wakes);
-        Ok(event)
+        let who = state.member(self, session)?.who.clone();
+        Ok(state.set_topic(&self.room.name, who, topic, self.key, wakes))
+    }
+
+    /// Whether it is still the session's.
+    pub(crate) fn is_held_by(&self, session: SessionId) -> bool {
+        self.room.lock().member(self, session).is_ok()
     }
 
     /// Calls the member by another nick from now on, and announces it to those not told yet.
@@ -258,22 +338,23 @@ impl Seat {
     }
 
     /// Lets `outbox` hear what the member hears from now on, and before that what the room remembers
-    /// from after the number `seen`, with a note of what it does not.
+    /// from after the number `seen`, with a note of what it does not; `false` if the seat is no longer the
+    /// session's.
     pub(crate) fn move_to(
         &self,
         session: SessionId,
         outbox: &Arc<Outbox>,
         seen: Option<u64>,
         wakes: &mut Wakes,
-    ) {
+    ) -> bool {
         let mut state = self.room.lock();
         let last = state.last_number;
         let Ok(member) = state.member_mut(self, session) else {
-            return;
+            return false;
         };
         member.outbox = Arc::clone(outbox);
         let Some(seen) = seen.filter(|&seen| seen < last) else {
-            return;
+            return true;
         };
         let unseen = HistoryRange::After(seen);
         let oldest = state.memory.range(unseen, usize::MAX).next();
@@ -289,6 +370,7 @@ impl Seat {
         for event in state.memory.range(unseen, usize::MAX) {
             outbox.push_room(event, wakes);
         }
+        true
     }
 }
 
@@ -308,11 +390,61 @@ impl State {
             .ok_or_else(|| HubError::NotIn(seat.room.name.clone()))
     }
 
+    /// Numbers a message, remembers it, and gives it to everyone.
+    fn publish(
+        &mut self,
+        room: &RoomName,
+        sender: Nick,
+        kind: MessageKind,
+        body: Body,
+        clock: impl FnOnce() -> SystemTime,
+        wakes: &mut Wakes,
+    ) -> (u64, Arc<SharedEvent>) {
+        let number = self.last_number + 1;
+        self.last_number = number;
+        let event = SharedEvent::new(Event::Message(Message {
+            room: room.clone(),
+            number,
+            sender,
+            kind,
+            body,
+            // Under the lock, so that the times are in the order of the numbers.
+            at: clock(),
+        }));
+        for (_, member) in &self.members {
+            member.outbox.push_room(&event, wakes);
+        }
+        for (_, listener) in &self.listeners {
+            listener.push_room(&event, wakes);
+        }
+        self.memory.push(Arc::clone(&event));
+        (number, event)
+    }
+
+    fn set_topic(
+        &mut self,
+        room: &RoomName,
+        who: Who,
+        topic: Option<Body>,
+        own_key: usize,
+        wakes: &mut Wakes,
+    ) -> Arc<SharedEvent> {
+        let event = SharedEvent::new(Event::Topic {
+            room: room.clone(),
+            who,
+            topic: topic.clone(),
+        });
+        self.topic = topic;
+        self.announce(&event, own_key, wakes);
+        event
+    }
+
     fn announce(&self, event: &Arc<SharedEvent>, own_key: usize, wakes: &mut Wakes) {
         self.announce_once(event, own_key, &mut Told::default(), wakes);
     }
 
-    /// Pushes `event` to all members but those in `told`; to the one it is about as its own.
+    /// Pushes `event` to all listeners, and to all members but those in `told`; to the one it is about as
+    /// its own.
     fn announce_once(
         &self,
         event: &Arc<SharedEvent>,
@@ -329,6 +461,9 @@ impl State {
             } else {
                 member.outbox.push_room(event, wakes);
             }
+        }
+        for (_, listener) in &self.listeners {
+            listener.push_room(event, wakes);
         }
     }
 }

@@ -1,3 +1,5 @@
+mod control;
+
 use std::sync::Arc;
 
 use crate::event::Event;
@@ -75,6 +77,10 @@ fn describe(event: &Event) -> String {
         Event::Quit { room, who, reason } => format!("{} quits {room} {reason:?}", who.nick),
         Event::Renamed { who, nick, .. } => format!("{} becomes {nick}", who.nick),
         Event::Topic { room, who, topic } => format!("{} sets {room} to {topic:?}", who.nick),
+        Event::Kicked { room, who, reason } => {
+            format!("{} kicked from {room}: {reason:?}", who.nick)
+        }
+        Event::RoomClosed { room, reason } => format!("{room} closed: {reason:?}"),
     }
 }
 

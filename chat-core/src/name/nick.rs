@@ -56,6 +56,11 @@ impl Nick {
     pub fn guest(number: u64) -> Self {
         Self(format!("guest-{number}").into())
     }
+
+    /// `server`, what the server calls itself unless told.
+    pub fn server() -> Self {
+        Self("server".into())
+    }
 }
 
 fn is_allowed(c: char) -> bool {

@@ -67,6 +67,12 @@ pub trait Policy: Send + Sync + 'static {
         Decision::allow(())
     }
 
+    /// Whether the session may stay without choosing a nick, as `guest-<n>`.
+    fn guest(&self, who: &Person<'_>) -> Decision<()> {
+        let _ = who;
+        Decision::allow(())
+    }
+
     /// Whether the session may enter `room`.
     fn join(&self, who: &Person<'_>, room: &RoomName) -> Decision<()> {
         let _ = (who, room);
@@ -89,6 +95,24 @@ pub trait Policy: Send + Sync + 'static {
     fn private_message(&self, who: &Person<'_>, recipient: &Nick, body: Body) -> Decision<Body> {
         let _ = (who, recipient);
         Decision::allow(body)
+    }
+
+    /// What becomes of `room`'s topic: `topic`, something else, or nothing; a topic of `None` takes it away.
+    fn topic(
+        &self,
+        who: &Person<'_>,
+        room: &RoomName,
+        topic: Option<Body>,
+    ) -> Decision<Option<Body>> {
+        let _ = (who, room);
+        Decision::allow(topic)
+    }
+
+    /// The last words of somebody who leaves for good, to everyone who shares a room with them: `reason`,
+    /// something else, or nothing. Nobody can be kept from leaving: a refusal is leaving without a word.
+    fn quit(&self, who: &Person<'_>, reason: Body) -> Decision<Option<Body>> {
+        let _ = who;
+        Decision::allow(Some(reason))
     }
 
     /// Something has happened. Called once for each event, outside of all locks, so that two events of

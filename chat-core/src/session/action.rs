@@ -14,6 +14,8 @@ pub enum Action {
     LogIn(Credentials),
     /// Be called this.
     TakeNick(Nick),
+    /// Be called `guest-<n>`, unless it has a nick.
+    TakeGuestNick,
     /// Enter a room, and leave another one for it if so wished.
     Join {
         /// The room.
@@ -38,6 +40,18 @@ pub enum Action {
         recipient: Nick,
         /// The text.
         body: Body,
+    },
+    /// Set a room's topic, or take it away.
+    SetTopic {
+        /// The room.
+        room: RoomName,
+        /// The topic from now on.
+        topic: Option<Body>,
+    },
+    /// Leave all rooms and give up the nick, for good. This cannot be refused, only left unexplained.
+    Quit {
+        /// Last words.
+        reason: Option<Body>,
     },
     /// Become a session that has lost its connection, or is about to be taken from it.
     Resume(ResumeToken),
@@ -67,6 +81,13 @@ pub enum Done {
     },
     /// The recipient will get the message.
     SaidPrivately,
+    /// The topic is set or taken away.
+    TopicSet {
+        /// The topic from now on.
+        topic: Option<Body>,
+    },
+    /// The session is over.
+    Quit,
     /// The session to become is at hand. What it is called and where it is can be told to the peer before
     /// it [is become](super::Session::become_parked).
     Resumable(ParkedSession),
@@ -98,7 +119,7 @@ impl ParkedSession {
     }
 
     /// The rooms it is in.
-    pub fn rooms(&self) -> impl ExactSizeIterator<Item = &RoomName> {
+    pub fn rooms(&self) -> impl Iterator<Item = &RoomName> {
         self.0.rooms()
     }
 }
@@ -108,8 +129,11 @@ pub(super) enum Allowed {
     Connect,
     LogIn(String),
     TakeNick(Nick),
+    TakeGuestNick,
     Join(RoomName, Option<RoomName>),
     Say(RoomName, MessageKind, Body, Option<ClientId>),
     SayPrivately(Nick, Body),
+    SetTopic(RoomName, Option<Body>),
+    Quit(Option<Body>),
     Resume(Box<Presence>),
 }

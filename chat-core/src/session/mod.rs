@@ -8,6 +8,7 @@ mod pending;
 mod tests;
 
 use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -18,13 +19,13 @@ pub use handle::SessionHandle;
 use action::Allowed;
 use pending::Pending;
 
-use crate::event::{SessionId, SharedEvent};
+use crate::event::{Heard, SessionId, SharedEvent};
 use crate::hub::{Hub, HubError, Occupant, Outbox, Presence, ResumeToken, Wakes};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::policy::{Decision, Person};
 use crate::runtime::Address;
-use crate::store::HistoryRange;
+use crate::store::{ClientId, HistoryRange};
 
 /// Somebody's presence in a [`Hub`]: a nick, the rooms it is in, and the outbox where events wait for
 /// it.
@@ -81,16 +82,17 @@ impl Session {
                 duplicate: true,
             }));
         }
+        let is_quit = matches!(action, Action::Quit { .. });
         let asked = catch_unwind(AssertUnwindSafe(|| self.ask(action)));
         match asked.unwrap_or_else(|_| {
             tracing::error!("the policy panicked");
             Asked::Now(Err(HubError::Undecided))
         }) {
-            Asked::Now(verdict) => Step::Done(verdict.and_then(|allowed| self.perform(allowed))),
+            Asked::Now(verdict) => Step::Done(self.conclude(verdict, is_quit)),
             Asked::Later(verdict) => {
                 let hub = self.presence.hub();
                 let time_limit = hub.sleep(hub.config().decision_timeout);
-                self.pending = Some(Pending::new(verdict, time_limit));
+                self.pending = Some(Pending::new(verdict, time_limit, is_quit));
                 Step::Waiting
             }
         }
@@ -104,8 +106,49 @@ impl Session {
     pub fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Result<Done, HubError>> {
         let pending = self.pending.as_mut().expect("an action that waits");
         let verdict = ready!(pending.poll(cx));
+        let is_quit = pending.is_quit;
         self.pending = None;
-        Poll::Ready(verdict.and_then(|allowed| self.perform(allowed)))
+        Poll::Ready(self.conclude(verdict, is_quit))
+    }
+
+    /// The next thing that the session hears, for a program that has it to itself and does not
+    /// [serve](crate::connection) it; `None` once it is closed and all was heard.
+    ///
+    /// What it has done itself is heard too, in its place in the room's order.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(hub: chat_core::hub::Hub) -> Result<(), Box<dyn std::error::Error>> {
+    /// use chat_core::event::Event;
+    /// use chat_core::message::{Body, MessageKind};
+    /// use chat_core::name::{Nick, RoomName};
+    /// use chat_core::session::Session;
+    ///
+    /// let mut bot = Session::open(&hub);
+    /// bot.take_nick(Nick::parse("greeter")?)?;
+    /// bot.join(&RoomName::general())?;
+    /// while let Some(heard) = bot.hear().await {
+    ///     if let Some(Event::Joined { room, who }) = heard.event()
+    ///         && who.session != bot.id()
+    ///     {
+    ///         bot.say(room, MessageKind::Say, Body::parse(&format!("hello, {}", who.nick))?)?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn hear(&mut self) -> impl Future<Output = Option<Heard>> + Send + '_ {
+        std::future::poll_fn(|cx| self.poll_hear(cx))
+    }
+
+    /// As [`hear`](Session::hear), to be polled.
+    pub fn poll_hear(&mut self, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
+        self.outbox.poll_heard(cx)
     }
 
     /// Takes a nick: the first one or another one. Everybody in the session's rooms hears of it.
@@ -182,6 +225,12 @@ impl Session {
         self.presence.set_topic(room, topic)
     }
 
+    /// Notes that the message which was said in `room` as `id`, and all those that were said there before, will not
+    /// be said again, so that their names need not be remembered.
+    pub fn settle(&mut self, room: &RoomName, id: &ClientId) {
+        self.presence.settle(room, id);
+    }
+
     /// Sends the peer bytes of the protocol's own: the answer to a command, behind what is queued.
     pub fn reply(&self, bytes: impl Into<Box<[u8]>>) {
         let mut wakes = Wakes::default();
@@ -196,7 +245,7 @@ impl Session {
         let outbox = Arc::clone(&self.outbox);
         let presence = &mut self.presence;
         if presence.token.is_none() {
-            presence.token = presence.hub().issue_token(&outbox);
+            presence.token = presence.hub().issue_token(presence.id(), &outbox);
         }
         presence.token
     }
@@ -244,7 +293,7 @@ impl Session {
     }
 
     /// The rooms it is in, in the order in which it entered them.
-    pub fn rooms(&self) -> impl ExactSizeIterator<Item = &RoomName> {
+    pub fn rooms(&self) -> impl Iterator<Item = &RoomName> {
         self.presence.rooms()
     }
 
@@ -331,6 +380,13 @@ impl Session {
                 let decision = policy.nick(&self.person(), &nick);
                 decision.map(|()| Allowed::TakeNick(nick)).into()
             }
+            Action::TakeGuestNick if presence.nick().is_some() => {
+                Asked::Now(Ok(Allowed::TakeGuestNick))
+            }
+            Action::TakeGuestNick => policy
+                .guest(&self.person())
+                .map(|()| Allowed::TakeGuestNick)
+                .into(),
             Action::Join { room, instead_of } => {
                 let decision = policy.join(&self.person(), &room);
                 decision.map(|()| Allowed::Join(room, instead_of)).into()
@@ -352,12 +408,35 @@ impl Session {
                     .map(|body| Allowed::SayPrivately(recipient, body))
                     .into()
             }
+            Action::SetTopic { room, topic } => {
+                let decision = policy.topic(&self.person(), &room, topic);
+                decision.map(|topic| Allowed::SetTopic(room, topic)).into()
+            }
+            Action::Quit { reason: None } => Asked::Now(Ok(Allowed::Quit(None))),
+            Action::Quit {
+                reason: Some(reason),
+            } => policy
+                .quit(&self.person(), reason)
+                .map(Allowed::Quit)
+                .into(),
             Action::Resume(token) => {
                 let claimed = presence.hub().claim_parked(token, Arc::clone(&self.outbox));
                 Asked::Later(Box::pin(async move {
                     Ok(Allowed::Resume(Box::new(claimed.await?)))
                 }))
             }
+        }
+    }
+
+    /// Acts on what was said to an action.
+    fn conclude(
+        &mut self,
+        verdict: Result<Allowed, HubError>,
+        is_quit: bool,
+    ) -> Result<Done, HubError> {
+        match verdict {
+            Err(_) if is_quit => self.perform(Allowed::Quit(None)),
+            verdict => self.perform(verdict?),
         }
     }
 
@@ -370,8 +449,13 @@ impl Session {
                 Ok(Done::LoggedIn { account })
             }
             Allowed::TakeNick(nick) => presence.take_nick(nick).map(|()| Done::NickTaken),
+            Allowed::TakeGuestNick => {
+                presence.take_guest_nick();
+                Ok(Done::NickTaken)
+            }
             Allowed::Join(room, instead_of) => presence
-                .enter(&room, instead_of.as_ref())
+                // It may have been taken out of the other room while it waited for the decision.
+                .enter(&room, instead_of.as_ref().filter(|old| presence.is_in(old)))
                 .map(|()| Done::Joined),
             Allowed::Say(room, kind, body, None) => {
                 let number = presence.say(&room, kind, body)?;
@@ -387,6 +471,14 @@ impl Session {
             Allowed::SayPrivately(recipient, body) => presence
                 .say_privately(&recipient, body)
                 .map(|()| Done::SaidPrivately),
+            Allowed::SetTopic(room, topic) => {
+                presence.set_topic(&room, topic.clone())?;
+                Ok(Done::TopicSet { topic })
+            }
+            Allowed::Quit(reason) => {
+                presence.quit(reason);
+                Ok(Done::Quit)
+            }
             Allowed::Resume(presence) => Ok(Done::Resumable(ParkedSession(presence))),
         }
     }

@@ -11,15 +11,18 @@ use crate::runtime::Sleep;
 pub(super) struct Pending {
     verdict: Verdict,
     time_limit: Pin<Box<dyn Sleep>>,
+    /// Whether it is about last words, without which one can go as well.
+    pub(super) is_quit: bool,
 }
 
 pub(super) type Verdict = Pin<Box<dyn Future<Output = Result<Allowed, HubError>> + Send>>;
 
 impl Pending {
-    pub(super) fn new(verdict: Verdict, time_limit: Pin<Box<dyn Sleep>>) -> Self {
+    pub(super) fn new(verdict: Verdict, time_limit: Pin<Box<dyn Sleep>>, is_quit: bool) -> Self {
         Self {
             verdict,
             time_limit,
+            is_quit,
         }
     }
 

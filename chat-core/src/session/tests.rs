@@ -65,6 +65,39 @@ impl Policy for House {
         }
     }
 
+    fn guest(&self, who: &Person<'_>) -> Decision<()> {
+        match who.peer {
+            Some(Address::Tcp(_)) => Decision::later(async { Err(Denial::new("no guests")) }),
+            _ => Decision::allow(()),
+        }
+    }
+
+    fn topic(
+        &self,
+        _: &Person<'_>,
+        room: &RoomName,
+        topic: Option<Body>,
+    ) -> Decision<Option<Body>> {
+        match (room.as_str(), topic) {
+            ("staff", _) => Decision::deny("ask the boss"),
+            (_, None) => Decision::deny("a room needs a topic"),
+            (_, Some(topic)) => {
+                Decision::allow(Some(Body::parse(&topic.as_str().to_uppercase()).unwrap()))
+            }
+        }
+    }
+
+    fn quit(&self, _: &Person<'_>, reason: Body) -> Decision<Option<Body>> {
+        match reason.as_str() {
+            "spam" => Decision::deny("no spam"),
+            "darn" => Decision::later(async { Ok(Some(Body::parse("d***").unwrap())) }),
+            "hush" => Decision::allow(None),
+            "boom" => panic!("a fault of the product"),
+            "never" => Decision::later(future::pending()),
+            _ => Decision::allow(Some(reason)),
+        }
+    }
+
     fn observe(&self, event: &Event) {
         if let Event::Message(message) = event {
             assert_ne!(message.body.as_str(), "ouch");
@@ -184,6 +217,70 @@ fn a_policy_that_panics_refuses_that_one_action() {
         world.ask(&peer, "still here"),
         "[#general] guest-1: still here\n"
     );
+}
+
+#[test]
+fn guests_can_be_asked_for_a_nick_first() {
+    let world = World::new();
+    let peer = world.connect_from(Address::Tcp(([127, 0, 0, 1], 9).into()));
+    assert_eq!(peer.receive(), "! no guests\n");
+    assert_eq!(
+        world.ask(&peer, "hello"),
+        "! you are in no room; /join one\n"
+    );
+    assert_eq!(
+        world.ask(&peer, "/nick ann"),
+        "* welcome, ann — you are in #general\n"
+    );
+    assert_eq!(world.ask(&peer, "/nick anna"), "* ann is now anna\n");
+    assert_eq!(world.ask(&peer, "hello"), "[#general] anna: hello\n");
+}
+
+#[test]
+fn a_topic_can_be_refused_and_rewritten() {
+    let world = World::new();
+    let mut session = Session::open(&world.hub);
+    session.take_guest_nick();
+    let general = RoomName::general();
+    session.join(&general).unwrap();
+    let mut set = |topic: Option<&str>| {
+        let topic = topic.map(|topic| Body::parse(topic).unwrap());
+        let room = general.clone();
+        match session.start(Action::SetTopic { room, topic }) {
+            Step::Done(Ok(Done::TopicSet { topic })) => topic.unwrap().to_string(),
+            Step::Done(Err(error)) => error.to_string(),
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(set(Some("crabs")), "CRABS");
+    assert_eq!(set(None), "a room needs a topic");
+    let topic = world.hub.topic(&general).unwrap().unwrap();
+    assert_eq!(topic.as_str(), "CRABS");
+}
+
+#[test]
+fn last_words_can_be_rewritten_and_refused_but_everyone_may_go() {
+    for (said, heard) in [
+        ("lunch", " (lunch)"),
+        ("spam", ""),
+        ("darn", " (d***)"),
+        ("hush", ""),
+        ("boom", ""),
+        ("never", ""),
+    ] {
+        let world = World::new();
+        let (peer, other) = (world.connect(), world.connect());
+        other.receive();
+        world.ask(&peer, &format!("/quit {said}"));
+        if said == "never" {
+            assert!(!peer.is_ended());
+            world.time.advance(HubConfig::default().decision_timeout);
+        }
+        peer.receive();
+        assert!(peer.is_ended(), "{said}");
+        let expected = format!("* guest-1 left #general{heard}\n");
+        assert_eq!(other.receive(), expected, "{said}");
+    }
 }
 
 #[test]

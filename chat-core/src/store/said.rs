@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,11 +42,19 @@ impl fmt::Debug for ClientId {
 
 /// What one session has said under names of its own, so that saying it again is saying it once.
 ///
-/// Each is remembered for a given time at least; in that time no more than [`Said::CAPACITY`] fit.
+/// Each is remembered for a given time at least, unless it is [settled](Said::settle) before; no more than
+/// [`Said::CAPACITY`] are remembered at the same time.
 #[derive(Debug, Default)]
 pub struct Said {
-    numbers: HashMap<(RoomName, ClientId), u64>,
-    order: VecDeque<(Instant, (RoomName, ClientId))>,
+    rooms: BTreeMap<RoomName, InRoom>,
+    len: usize,
+}
+
+/// What was said in one room, oldest first.
+#[derive(Debug, Default)]
+struct InRoom {
+    numbers: HashMap<ClientId, u64>,
+    order: VecDeque<(Instant, ClientId)>,
 }
 
 /// There are too many names to remember; one more could not be recognized.
@@ -59,7 +67,7 @@ impl Said {
 
     /// The number that the message got when it was said for the first time.
     pub fn number(&self, room: &RoomName, id: &ClientId) -> Option<u64> {
-        self.numbers.get(&(room.clone(), id.clone())).copied()
+        self.rooms.get(room)?.numbers.get(id).copied()
     }
 
     /// Makes room for one more, if need be by forgetting what is older than `memory`.
@@ -68,16 +76,18 @@ impl Said {
     ///
     /// When there is none.
     pub fn make_room(&mut self, now: Instant, memory: Duration) -> Result<(), Full> {
-        if self.order.len() < Self::CAPACITY {
+        if self.len < Self::CAPACITY {
             return Ok(());
         }
-        while let Some((said_at, _)) = self.order.front()
-            && now.saturating_duration_since(*said_at) > memory
-            && let Some((_, name)) = self.order.pop_front()
-        {
-            self.numbers.remove(&name);
-        }
-        if self.order.len() >= Self::CAPACITY {
+        self.rooms.retain(|_, room| {
+            while let Some((said_at, _)) = room.order.front()
+                && now.saturating_duration_since(*said_at) > memory
+            {
+                self.len -= usize::from(room.forget_oldest().is_some());
+            }
+            !room.order.is_empty()
+        });
+        if self.len >= Self::CAPACITY {
             return Err(Full);
         }
         Ok(())
@@ -85,8 +95,43 @@ impl Said {
 
     /// Remembers a message that was said for the first time.
     pub fn remember(&mut self, now: Instant, room: RoomName, id: ClientId, number: u64) {
-        self.numbers.insert((room.clone(), id.clone()), number);
-        self.order.push_back((now, (room, id)));
+        let room = self.rooms.entry(room).or_default();
+        if room.numbers.insert(id.clone(), number).is_none() {
+            room.order.push_back((now, id));
+            self.len += 1;
+        }
+    }
+
+    /// Forgets the name `id` and all that were said before it in the same room: they will not be said again.
+    /// Does nothing when `id` is not remembered.
+    pub fn settle(&mut self, room: &RoomName, id: &ClientId) {
+        let Some(said) = self.rooms.get_mut(room) else {
+            return;
+        };
+        while said.numbers.contains_key(id) && said.forget_oldest().is_some() {
+            self.len -= 1;
+        }
+        if said.order.is_empty() {
+            self.rooms.remove(room);
+        }
+    }
+
+    /// How many names it remembers.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it remembers none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl InRoom {
+    fn forget_oldest(&mut self) -> Option<()> {
+        let (_, id) = self.order.pop_front()?;
+        self.numbers.remove(&id);
+        Some(())
     }
 }
 
@@ -123,6 +168,28 @@ mod tests {
         }
         assert_eq!(said.make_room(start + memory, memory), Err(Full));
         assert_eq!(said.make_room(start + 2 * memory, memory), Ok(()));
-        assert!(said.numbers.is_empty() && said.order.is_empty());
+        assert!(said.is_empty());
+    }
+
+    #[test]
+    fn what_is_settled_is_forgotten_with_all_before_it_in_its_room() {
+        let start = TestRuntime::new().now();
+        let (rust, cats) = (
+            RoomName::parse("rust").unwrap(),
+            RoomName::parse("cats").unwrap(),
+        );
+        let ids = ["a", "b", "c"].map(|id| ClientId::parse(id).unwrap());
+        let mut said = Said::default();
+        for (number, id) in (1..).zip(&ids) {
+            said.remember(start, cats.clone(), id.clone(), number);
+            said.remember(start, rust.clone(), id.clone(), number);
+        }
+        said.settle(&rust, &ClientId::parse("unknown").unwrap());
+        assert_eq!(said.len(), 6);
+        said.settle(&rust, &ids[1]);
+        let known = |room| ids.each_ref().map(|id| said.number(room, id).is_some());
+        assert_eq!(known(&rust), [false, false, true]);
+        assert_eq!(known(&cats), [true, true, true]);
+        assert_eq!(said.len(), 4);
     }
 }

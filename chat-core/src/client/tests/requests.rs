@@ -45,7 +45,9 @@ fn every_request_has_a_typed_answer() {
         assert_eq!(bob.joined_rooms(), std::slice::from_ref(&rust));
         bob.leave(&rust).await.unwrap();
         assert!(bob.joined_rooms().is_empty());
+        assert_eq!(alice.topic(&rust).await.unwrap(), Some(body("crabs")));
         alice.set_topic(&rust, None).await.unwrap();
+        assert_eq!(alice.topic(&rust).await.unwrap(), None);
         bob.quit(Some(body("lunch"))).await.unwrap();
         alice.close().await.unwrap();
     });
@@ -75,6 +77,50 @@ fn name(event: &Event) -> &'static str {
         Event::Ended(_) => "ended",
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_client_may_say_as_much_as_it_likes() {
+    let world = World::new();
+    let (alice, _events) = world.client("alice");
+    world.join(&alice, "rust");
+    let count = 2 * crate::store::Said::CAPACITY as u64;
+    let last = world.wait(async move {
+        let mut last = 0;
+        for _ in 0..count {
+            let rust = room("rust");
+            let said = alice.say(&rust, MessageKind::Say, body("x"));
+            last = said.await.unwrap().number;
+        }
+        last
+    });
+    assert_eq!(last, count);
+}
+
+#[test]
+fn a_client_knows_when_the_server_takes_it_out_of_a_room() {
+    let world = World::new();
+    let (alice, mut events) = world.client("alice");
+    world.join(&alice, "rust");
+    world.join(&alice, "cats");
+    world.heard(&mut events);
+    let hub = world.hub.lock().unwrap().clone().unwrap();
+    let reason = Some(body("spring cleaning"));
+    hub.kick(&room("rust"), &nick("alice"), None).unwrap();
+    hub.close_room(&room("cats"), reason.clone()).unwrap();
+    let heard = world.heard(&mut events);
+    assert!(
+        matches!(
+            &heard[..],
+            [Event::Kicked { nick: who, reason: None, .. }, Event::RoomClosed { reason: why, .. }]
+                if *who == nick("alice") && *why == reason
+        ),
+        "{heard:?}"
+    );
+    assert!(alice.joined_rooms().is_empty());
+    world.join(&alice, "cats");
+    assert_eq!(world.say(&alice, "cats", "anew").unwrap(), 1);
+    assert_eq!(messages(&world.heard(&mut events)).len(), 1);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) struct World {
     pub(super) time: TestRuntime,
     pub(super) runtime: Arc<dyn Runtime>,
     /// Behind a lock, because a server may be started anew.
-    hub: Arc<Mutex<Option<Hub>>>,
+    pub(super) hub: Arc<Mutex<Option<Hub>>>,
 }
 
 impl World {

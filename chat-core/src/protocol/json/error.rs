@@ -67,7 +67,6 @@ impl RequestError {
                 HubError::NickTaken(_) => "nick_taken",
                 HubError::NoSuchNick(_) => "no_such_nick",
                 HubError::NotRegistered => "hello_first",
-                HubError::AlreadyIn(_) => "already_in",
                 HubError::NotIn(_) => "not_in",
                 HubError::TooManyRooms { .. } | HubError::TooManyRoomsForYou { .. } => {
                     "too_many_rooms"
@@ -76,7 +75,8 @@ impl RequestError {
                 HubError::Away(_) => "away",
                 HubError::RecipientFull(_) => "recipient_full",
                 HubError::Denied(_) => "denied",
-                HubError::Undecided => "undecided",
+                // Being in a room already is answered as if it had just been entered.
+                HubError::Undecided | HubError::AlreadyIn(_) => "undecided",
                 HubError::NotResumable => "not_resumable",
                 HubError::TooManyIds { .. } => "too_many_ids",
             },

@@ -7,6 +7,7 @@ mod response;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use error::RequestError;
@@ -44,6 +45,8 @@ enum Purpose {
     Join(RoomName),
     Say(RoomName),
     Message,
+    Topic(RoomName),
+    Quit,
 }
 
 impl JsonProtocol {
@@ -93,9 +96,7 @@ impl JsonProtocol {
             "ping" => return Ok(answer(&id, response::Nothing {}, session)),
             "quit" => {
                 let reason = request.text.as_deref().map(Body::parse).transpose()?;
-                session.quit(reason);
-                answer(&id, response::Nothing {}, session);
-                return Ok(Flow::Close(CloseReason::Quit));
+                return Ok(self.start(id, Purpose::Quit, Action::Quit { reason }, session));
             }
             _ => {}
         }
@@ -122,9 +123,12 @@ impl JsonProtocol {
             }
             "say" => {
                 let room = request.room()?;
-                let client_id = request.client_id.as_deref().map(|client_id| {
-                    ClientId::parse(client_id).ok_or(RequestError::BadField("client_id"))
-                });
+                let client_id = |name, field: &Option<Cow<'_, str>>| {
+                    let id = field.as_deref().map(ClientId::parse);
+                    id.map(|id| id.ok_or(RequestError::BadField(name)))
+                        .transpose()
+                };
+                let settled = client_id("settled", &request.settled)?;
                 let say = Action::Say {
                     room: room.clone(),
                     kind: match request.kind.as_deref() {
@@ -133,8 +137,11 @@ impl JsonProtocol {
                         Some(_) => return Err(RequestError::BadField("kind")),
                     },
                     body: request.body()?,
-                    client_id: client_id.transpose()?,
+                    client_id: client_id("client_id", &request.client_id)?,
                 };
+                if let Some(settled) = settled {
+                    session.settle(&room, &settled);
+                }
                 Ok(self.start(id, Purpose::Say(room), say, session))
             }
             "message" => {
@@ -145,9 +152,20 @@ impl JsonProtocol {
                 Ok(self.start(id, Purpose::Message, message, session))
             }
             "topic" => {
-                let topic = request.text.as_deref().map(Body::parse).transpose()?;
-                session.set_topic(&request.room()?, topic)?;
-                Ok(answer(&id, response::Nothing {}, session))
+                let room = request.room()?;
+                let topic = match request.text.as_deref() {
+                    None => {
+                        let topic = session.topic(&room)?;
+                        return Ok(answer_topic(&id, &room, topic, session));
+                    }
+                    Some("") => None,
+                    Some(text) => Some(Body::parse(text)?),
+                };
+                let set_topic = Action::SetTopic {
+                    room: room.clone(),
+                    topic,
+                };
+                Ok(self.start(id, Purpose::Topic(room), set_topic, session))
             }
             "rooms" => {
                 let rooms = response::Rooms::of(session.hub());
@@ -190,10 +208,7 @@ impl JsonProtocol {
                 let take_nick = Action::TakeNick(Nick::parse(nick)?);
                 Ok(self.start(id, Purpose::Hello, take_nick, session))
             }
-            None => {
-                session.take_guest_nick();
-                Ok(welcome(&id, session))
-            }
+            None => Ok(self.start(id, Purpose::Hello, Action::TakeGuestNick, session)),
         }
     }
 
@@ -255,6 +270,8 @@ impl Protocol for JsonProtocol {
 fn finish(id: &Id, purpose: Purpose, done: Result<Done, HubError>, session: &mut Session) -> Flow {
     let done = match done {
         Ok(done) => done,
+        // Whoever asks again did not get the first answer.
+        Err(HubError::AlreadyIn(_)) if matches!(purpose, Purpose::Join(_)) => Done::Joined,
         Err(error) => return refuse(id, error.into(), session),
     };
     match (purpose, done) {
@@ -284,8 +301,21 @@ fn finish(id: &Id, purpose: Purpose, done: Result<Done, HubError>, session: &mut
             };
             answer(id, said, session)
         }
+        (Purpose::Topic(room), Done::TopicSet { topic }) => answer_topic(id, &room, topic, session),
+        (Purpose::Quit, _) => {
+            answer(id, response::Nothing {}, session);
+            Flow::Close(CloseReason::Quit)
+        }
         _ => answer(id, response::Nothing {}, session),
     }
+}
+
+fn answer_topic(id: &Id, room: &RoomName, topic: Option<Body>, session: &Session) -> Flow {
+    let topic = response::Topic {
+        room: spelled(room, session).as_str().into(),
+        topic: topic.map(|topic| topic.to_string()),
+    };
+    answer(id, topic, session)
 }
 
 fn welcome(id: &Id, session: &mut Session) -> Flow {

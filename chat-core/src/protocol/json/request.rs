@@ -40,6 +40,8 @@ pub(super) struct Request<'a> {
     #[serde(borrow)]
     pub(super) client_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    pub(super) settled: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     pub(super) account: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) password: Option<Cow<'a, str>>,

@@ -73,6 +73,12 @@ pub(super) struct Said {
 }
 
 #[derive(Serialize)]
+pub(super) struct Topic {
+    pub(super) room: String,
+    pub(super) topic: Option<String>,
+}
+
+#[derive(Serialize)]
 pub(super) struct Rooms {
     rooms: Vec<Room>,
 }
@@ -136,6 +142,15 @@ enum Frame<'a> {
         room: &'a str,
         nick: &'a str,
         topic: Option<&'a str>,
+    },
+    Kicked {
+        room: &'a str,
+        nick: &'a str,
+        reason: Option<&'a str>,
+    },
+    RoomClosed {
+        room: &'a str,
+        reason: Option<&'a str>,
     },
     Missed {
         room: &'a str,
@@ -277,6 +292,15 @@ pub(super) fn event(event: &Event, out: &mut Vec<u8>) {
             nick: who.nick.as_str(),
             topic: topic.as_ref().map(|topic| topic.as_str()),
         },
+        Event::Kicked { room, who, reason } => Frame::Kicked {
+            room: room.as_str(),
+            nick: who.nick.as_str(),
+            reason: reason.as_ref().map(|reason| reason.as_str()),
+        },
+        Event::RoomClosed { room, reason } => Frame::RoomClosed {
+            room: room.as_str(),
+            reason: reason.as_ref().map(|reason| reason.as_str()),
+        },
     };
     write(out, &frame);
 }
@@ -302,6 +326,7 @@ pub(super) fn closing(reason: &CloseReason, out: &mut Vec<u8>) {
         CloseReason::Stalled(_) => "stalled",
         CloseReason::Superseded => "superseded",
         CloseReason::Denied(_) => "denied",
+        CloseReason::Removed(_) => "removed",
         CloseReason::Shutdown => "shutdown",
         CloseReason::ServerFull { .. } => "server_full",
         CloseReason::AddressFull { .. } => "address_full",

@@ -159,7 +159,7 @@ fn every_other_request_is_answered_too() {
     );
     assert_eq!(
         ok(json!({"op": "topic", "room": "rust", "text": "crabs"})),
-        json!({})
+        json!({"room": "rust", "topic": "crabs"})
     );
     assert_eq!(
         ok(json!({"op": "rooms"})),
@@ -274,11 +274,6 @@ fn a_request_that_makes_no_sense_gets_an_error_and_closes_nothing() {
             "bad_field",
         ),
         (r#"{"id":7,"op":"join","room":"a b"}"#, json!(7), "bad_room"),
-        (
-            r#"{"id":7,"op":"join","room":"RUST"}"#,
-            json!(7),
-            "already_in",
-        ),
         (r#"{"id":7,"op":"leave","room":"cats"}"#, json!(7), "not_in"),
         (r#"{"id":7,"op":"nick","nick":"4"}"#, json!(7), "bad_nick"),
         (

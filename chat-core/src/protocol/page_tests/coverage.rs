@@ -68,7 +68,7 @@ pub(super) fn events() -> BTreeSet<String> {
         let variant = line.strip_prefix("    ")?;
         let name = variant.split([' ', ',']).next()?;
         let named = name.starts_with(|c: char| c.is_ascii_uppercase());
-        named.then(|| name.to_ascii_lowercase())
+        named.then(|| snake_case(name))
     });
     found(variants)
 }
@@ -85,6 +85,17 @@ pub(super) fn closings() -> BTreeSet<String> {
         "};",
     );
     found(quoted(source))
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for (index, c) in name.char_indices() {
+        if index > 0 && c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn quoted(source: &str) -> impl Iterator<Item = String> {

@@ -13,6 +13,8 @@ use super::script::{Example, Step};
 use crate::connection::{ConnectionConfig, serve_connection_with};
 use crate::event::CloseReason;
 use crate::hub::{Hub, HubConfig, SlowConsumer};
+use crate::message::{Body, MessageKind};
+use crate::name::{Nick, RoomName};
 use crate::protocol::{DetectProtocol, JsonProtocol, Protocol, TextProtocol};
 use crate::runtime::{Runtime, RuntimeExt, Sleep, Spawn, Timer};
 use crate::session::SessionHandle;
@@ -244,6 +246,23 @@ impl Stage {
                 let alice = self.client("alice");
                 assert!(alice.peer.is_ended(), "line {at}: it does not");
             }
+            ["the", "server", "says", ref text @ .., "in", room] => {
+                let text = Body::parse(&text.join(" ")).unwrap();
+                let room = RoomName::parse(room).unwrap();
+                self.hub.publish(&room, MessageKind::Say, text).unwrap();
+            }
+            ["the", "server", "kicks", who, "out", "of", room] => {
+                let (room, who) = (RoomName::parse(room).unwrap(), Nick::parse(who).unwrap());
+                self.hub.kick(&room, &who, None).unwrap();
+            }
+            ["the", "server", "closes", "the", "room", room, ref why @ ..] => {
+                let room = RoomName::parse(room).unwrap();
+                self.hub.close_room(&room, because(why)).unwrap();
+            }
+            ["the", "server", "removes", who, ref why @ ..] => {
+                let who = Nick::parse(who).unwrap();
+                self.hub.disconnect(&who, because(why)).unwrap();
+            }
             ["the", "server", "stops"] => {
                 for client in self.clients.values() {
                     client.handle.close(CloseReason::Shutdown);
@@ -346,6 +365,12 @@ impl Timer for Daytime {
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         self.time.sleep_until(deadline)
     }
+}
+
+/// The reason in `because of …`, if there is one.
+fn because(words: &[&str]) -> Option<Body> {
+    let reason = words.strip_prefix(&["because", "of"])?;
+    Some(Body::parse(&reason.join(" ")).unwrap())
 }
 
 fn parse(line: &str, at: usize) -> Value {

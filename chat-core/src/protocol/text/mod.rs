@@ -24,6 +24,8 @@ use crate::store::HistoryRange;
 #[derive(Debug)]
 pub struct TextProtocol {
     lobby: RoomName,
+    /// Whether it has tried to enter the lobby: it does when it first has a nick.
+    has_entered: bool,
     /// Whether the peer has been told who and where it is.
     welcomed: bool,
 }
@@ -46,6 +48,7 @@ impl TextProtocol {
     pub fn new(lobby: RoomName) -> Self {
         Self {
             lobby,
+            has_entered: false,
             welcomed: false,
         }
     }
@@ -56,14 +59,14 @@ impl TextProtocol {
         }
         let line = std::str::from_utf8(line).map_err(|_| Refusal::NotUtf8)?;
         match Command::parse(line)? {
-            Command::Say(body) => return say(MessageKind::Say, body, session),
-            Command::Action(body) => return say(MessageKind::Action, body, session),
+            Command::Say(body) => return self.say(MessageKind::Say, body, session),
+            Command::Action(body) => return self.say(MessageKind::Action, body, session),
             Command::Private(recipient, body) => {
-                return start(Action::SayPrivately { recipient, body }, session);
+                return self.start(Action::SayPrivately { recipient, body }, session);
             }
             Command::Join(room) => {
                 let instead_of = session.rooms().next().cloned();
-                return start(Action::Join { room, instead_of }, session);
+                return self.start(Action::Join { room, instead_of }, session);
             }
             Command::Nick(nick) => {
                 if session
@@ -72,17 +75,63 @@ impl TextProtocol {
                 {
                     return Err(Refusal::SameNick);
                 }
-                return start(Action::TakeNick(nick), session);
+                return self.start(Action::TakeNick(nick), session);
             }
-            Command::LogIn(credentials) => return start(Action::LogIn(credentials), session),
+            Command::LogIn(credentials) => {
+                return self.start(Action::LogIn(credentials), session);
+            }
             Command::Rooms => self.tell_rooms(session),
             Command::Who => self.tell_who(session)?,
             Command::History(count) => self.tell_history(count, session)?,
             Command::Help => session.reply(command::HELP.as_bytes()),
-            Command::Quit(reason) => {
-                session.quit(reason);
-                return Ok(Flow::Close(CloseReason::Quit));
+            Command::Quit(reason) => return self.start(Action::Quit { reason }, session),
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn say(
+        &mut self,
+        kind: MessageKind,
+        body: Body,
+        session: &mut Session,
+    ) -> Result<Flow, Refusal> {
+        let say = Action::Say {
+            room: current(session)?.clone(),
+            kind,
+            body,
+            client_id: None,
+        };
+        self.start(say, session)
+    }
+
+    fn start(&mut self, action: Action, session: &mut Session) -> Result<Flow, Refusal> {
+        match session.start(action) {
+            Step::Done(done) => self.finish(done, session),
+            Step::Waiting => Ok(Flow::Wait),
+        }
+    }
+
+    /// Does what is left to do, and tells the peer what no event tells it.
+    fn finish(
+        &mut self,
+        done: Result<Done, HubError>,
+        session: &mut Session,
+    ) -> Result<Flow, Refusal> {
+        match done? {
+            Done::LoggedIn { account } => {
+                let account = account.replace(char::is_control, " ");
+                session.reply(format!("* you are logged in as {account}\n").into_bytes());
             }
+            Done::NickTaken if !self.has_entered => {
+                self.has_entered = true;
+                let join = Action::Join {
+                    room: self.lobby.clone(),
+                    instead_of: None,
+                };
+                return self.start(join, session);
+            }
+            Done::Quit => return Ok(Flow::Close(CloseReason::Quit)),
+            _ => {}
         }
         Ok(Flow::Continue)
     }
@@ -150,12 +199,8 @@ impl Protocol for TextProtocol {
     }
 
     fn open(&mut self, session: &mut Session) -> Flow {
-        session.take_guest_nick();
-        let join = Action::Join {
-            room: self.lobby.clone(),
-            instead_of: None,
-        };
-        start(join, session).unwrap_or_else(|refusal| refuse(session, refusal))
+        self.start(Action::TakeGuestNick, session)
+            .unwrap_or_else(|refusal| refuse(session, refusal))
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
@@ -167,7 +212,8 @@ impl Protocol for TextProtocol {
     }
 
     fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
-        finish(done, session).unwrap_or_else(|refusal| refuse(session, refusal))
+        self.finish(done, session)
+            .unwrap_or_else(|refusal| refuse(session, refusal))
     }
 
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
@@ -200,32 +246,6 @@ impl Protocol for TextProtocol {
 
 fn current(session: &Session) -> Result<&RoomName, Refusal> {
     session.rooms().next().ok_or(Refusal::NoRoom)
-}
-
-fn say(kind: MessageKind, body: Body, session: &mut Session) -> Result<Flow, Refusal> {
-    let say = Action::Say {
-        room: current(session)?.clone(),
-        kind,
-        body,
-        client_id: None,
-    };
-    start(say, session)
-}
-
-fn start(action: Action, session: &mut Session) -> Result<Flow, Refusal> {
-    match session.start(action) {
-        Step::Done(done) => finish(done, session),
-        Step::Waiting => Ok(Flow::Wait),
-    }
-}
-
-/// Tells the peer what no event tells it.
-fn finish(done: Result<Done, HubError>, session: &Session) -> Result<Flow, Refusal> {
-    if let Done::LoggedIn { account } = done? {
-        let account = account.replace(char::is_control, " ");
-        session.reply(format!("* you are logged in as {account}\n").into_bytes());
-    }
-    Ok(Flow::Continue)
 }
 
 fn refuse(session: &Session, why: impl fmt::Display) -> Flow {

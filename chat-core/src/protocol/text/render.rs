@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 
 use crate::event::{Event, Missed};
-use crate::message::MessageKind;
+use crate::message::{Body, MessageKind};
 
 /// Appends an event's line.
 pub(super) fn event(event: &Event, out: &mut Vec<u8>) {
@@ -33,17 +33,11 @@ impl fmt::Display for EventLine<'_> {
                 writeln!(f, "[private] {}: {}", message.sender, message.body)
             }
             Event::Joined { room, who } => writeln!(f, "* {} joined {room}", who.nick),
-            Event::Left { room, who }
-            | Event::Quit {
-                room,
-                who,
-                reason: None,
-            } => writeln!(f, "* {} left {room}", who.nick),
-            Event::Quit {
-                room,
-                who,
-                reason: Some(reason),
-            } => writeln!(f, "* {} left {room} ({reason})", who.nick),
+            Event::Left { room, who } => writeln!(f, "* {} left {room}", who.nick),
+            Event::Quit { room, who, reason } => {
+                let reason = InBrackets(reason.as_ref());
+                writeln!(f, "* {} left {room}{reason}", who.nick)
+            }
             Event::Renamed { who, nick, .. } => writeln!(f, "* {} is now {nick}", who.nick),
             Event::Topic {
                 room,
@@ -53,6 +47,26 @@ impl fmt::Display for EventLine<'_> {
             Event::Topic { room, who, .. } => {
                 writeln!(f, "* {} took away the topic of {room}", who.nick)
             }
+            Event::Kicked { room, who, reason } => {
+                let reason = InBrackets(reason.as_ref());
+                writeln!(f, "* {} was kicked from {room}{reason}", who.nick)
+            }
+            Event::RoomClosed { room, reason } => {
+                let reason = InBrackets(reason.as_ref());
+                writeln!(f, "* {room} was closed{reason}")
+            }
+        }
+    }
+}
+
+/// A reason, if there is one, behind what it is the reason of.
+struct InBrackets<'a>(Option<&'a Body>);
+
+impl fmt::Display for InBrackets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
         }
     }
 }

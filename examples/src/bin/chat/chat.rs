@@ -107,7 +107,15 @@ impl Chat {
                 client.message(&nick, body).await?;
                 return Ok(vec![line]);
             }
-            Command::Topic(topic) => client.set_topic(&self.here()?, topic).await?,
+            Command::Topic => {
+                let room = self.here()?;
+                let topic = client.topic(&room).await?;
+                return Ok(vec![Line::notice(match topic {
+                    Some(topic) => format!("the topic of {room}: {topic}"),
+                    None => format!("{room} has no topic"),
+                })]);
+            }
+            Command::SetTopic(topic) => client.set_topic(&self.here()?, topic).await?,
             Command::History(count) => {
                 let room = self.here()?;
                 let count = count.map_or(self.history.max(1), NonZeroUsize::get);
@@ -163,6 +171,14 @@ impl Chat {
     }
 }
 
+/// A reason behind what it is the reason of.
+fn bracketed(reason: &Option<Body>) -> String {
+    match reason {
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    }
+}
+
 /// An event in words.
 pub(crate) fn told(event: &Event, own: Option<&Nick>) -> Vec<Line> {
     let notice = |text: String| vec![Line::notice(text)];
@@ -174,15 +190,21 @@ pub(crate) fn told(event: &Event, own: Option<&Nick>) -> Vec<Line> {
         }
         Event::Joined { room, nick } => notice(format!("{nick} joined {room}")),
         Event::Left { room, nick } => notice(format!("{nick} left {room}")),
-        Event::Quit { room, nick, reason } => notice(match reason {
-            Some(reason) => format!("{nick} left {room} ({reason})"),
-            None => format!("{nick} left {room}"),
-        }),
+        Event::Quit { room, nick, reason } => {
+            notice(format!("{nick} left {room}{}", bracketed(reason)))
+        }
         Event::Renamed { from, nick, .. } => notice(format!("{from} is now {nick}")),
         Event::Topic { room, nick, topic } => notice(match topic {
             Some(topic) => format!("{nick} set the topic of {room}: {topic}"),
             None => format!("{nick} took away the topic of {room}"),
         }),
+        Event::Kicked { room, nick, reason } => notice(format!(
+            "{nick} was kicked from {room}{}",
+            bracketed(reason)
+        )),
+        Event::RoomClosed { room, reason } => {
+            notice(format!("{room} was closed{}", bracketed(reason)))
+        }
         Event::Missed(missed) => missed_in_words(missed),
         Event::Lagged(lagged) => {
             let rooms = lagged.messages.iter();

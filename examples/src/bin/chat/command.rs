@@ -16,8 +16,10 @@ pub(crate) enum Command {
     Who,
     Rooms,
     Message(Nick, Body),
+    /// What the topic is.
+    Topic,
     /// A topic, or none.
-    Topic(Option<Body>),
+    SetTopic(Option<Body>),
     /// So many messages, or as many as usual.
     History(Option<NonZeroUsize>),
     Help,
@@ -32,7 +34,8 @@ pub(crate) const HELP: &[&str] = &[
     "/rooms              the active rooms",
     "/msg <nick> <text>  a private message",
     "/me <action>        an action",
-    "/topic [text]       set the topic of this room, or take it away",
+    "/topic [text]       the topic of this room, or set it",
+    "/topic -delete      take it away",
     "/history [n]        the last messages of this room",
     "/quit [reason]      leave",
     "//text              say \"/text\"",
@@ -77,7 +80,8 @@ impl Command {
                 Self::Message(nick(to)?, body(text.trim_start())?)
             }
             "me" => Self::Act(body(rest)?),
-            "topic" => Self::Topic(optional(rest)?),
+            "topic" if rest == "-delete" => Self::SetTopic(None),
+            "topic" => optional(rest)?.map_or(Self::Topic, |text| Self::SetTopic(Some(text))),
             "history" => Self::History(match rest {
                 "" => None,
                 rest => Some(rest.parse().map_err(|_| "a number is needed".to_owned())?),
@@ -120,7 +124,8 @@ mod tests {
             Command::Join(RoomName::parse("rust").unwrap())
         );
         assert_eq!(parsed("/leave"), Command::Leave(None));
-        assert_eq!(parsed("/topic"), Command::Topic(None));
+        assert_eq!(parsed("/topic"), Command::Topic);
+        assert_eq!(parsed("/topic -delete"), Command::SetTopic(None));
         let message = Command::Message(Nick::parse("bob").unwrap(), Body::parse("a b").unwrap());
         assert_eq!(parsed("/msg bob  a b"), message);
         assert_eq!(parsed("/history 5"), Command::History(NonZeroUsize::new(5)));
