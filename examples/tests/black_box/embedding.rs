@@ -35,6 +35,40 @@ fn people_chat_in_memory() {
     }
 }
 
+#[test]
+fn a_room_is_looked_after_by_rules_and_by_a_bot() {
+    let program = Program::start(example("moderated"), &["127.0.0.1:0"]);
+    let address = program.listening_on();
+    let mut alice = Client::connect(&address);
+    alice.is_welcomed();
+    alice.hears("[#general] porter: welcome, guest-1");
+    alice.types("/nick alice\nwell, darn it\n!who");
+    alice.hears("[#general] alice: well, d*** it");
+    alice.hears("[#general] porter: here are alice, porter");
+    program.prints("2 alice: well, d*** it");
+
+    let mut ann = Client::connect(&address);
+    ann.is_welcomed();
+    ann.types("/login ann s3cret\n/nick ann\n/join announcements\ntea at four");
+    ann.hears("[#announcements] ann: tea at four");
+    let mut bob = Client::connect(&address);
+    bob.is_welcomed();
+    bob.types("/nick bob\n/join announcements\n/history\nme too");
+    bob.hears("[#announcements] ann: tea at four");
+    bob.hears("! only staff speak here; /login first");
+    alice.types("!close");
+    bob.hears("* #announcements was closed");
+    alice.hears("[#general] porter: closed, 2 had to leave");
+
+    bob.types("/join general\nspam\nmore spam\nyet more spam");
+    bob.hears("[#general] porter: bob: no spam here (2 of 3)");
+    bob.hears("* bob was kicked from #general (no spam here)");
+    alice.hears("* bob was kicked from #general (no spam here)");
+    bob.types("hello?\n/join general");
+    bob.hears("! you are in no room; /join one");
+    bob.hears("[#general] porter: welcome, bob");
+}
+
 fn people_chat_in(name: &str) {
     let program = Program::start(example(name), &["127.0.0.1:0"]);
     let address = program.listening_on();
