@@ -1,5 +1,6 @@
 //! The client against the real server side, over streams in memory and in virtual time.
 
+mod accounts;
 mod closing;
 mod cuts;
 mod events;
