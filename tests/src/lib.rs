@@ -40,6 +40,7 @@ mod harness;
 mod outcome;
 pub mod runtime;
 mod stage;
+mod transport;
 
 pub use case::{Case, run_all};
 pub use harness::{Ending, Harness};

@@ -3,22 +3,17 @@
 use std::collections::HashMap;
 
 use super::descriptors;
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::{is_welcomed, meet};
-use crate::{Harness, waiting_for};
+use crate::waiting_for;
 
 const PEOPLE: usize = 500;
 const ROOMS: usize = 50;
 const EACH: usize = 8;
 
-pub(super) fn five_hundred_people_in_fifty_rooms_hear_everything_once<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
+pub(super) fn five_hundred_people_in_fifty_rooms_hear_everything_once(site: &dyn Site) {
     descriptors::allow_many();
-    meet::<H, T>(harness, async |venue| {
+    meet(site, async |venue| {
         let mut people = Vec::new();
         for n in 0..PEOPLE {
             let mut person = venue.stranger(&format!("number {n}")).await;

@@ -1,13 +1,10 @@
 //! Being there, and talking.
 
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::meet;
-use crate::Harness;
 
-pub(super) fn newcomers_are_welcomed_to_the_general_room<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn newcomers_are_welcomed_to_the_general_room(site: &dyn Site) {
+    meet(site, async |venue| {
         let (mut first, nick) = venue.guest("the first").await;
         assert_eq!(nick, "guest-1");
         let (mut second, nick) = venue.guest("the second").await;
@@ -18,13 +15,8 @@ pub(super) fn newcomers_are_welcomed_to_the_general_room<H: Harness, T: Transpor
     });
 }
 
-pub(super) fn a_message_reaches_everyone_in_the_room_and_its_sender<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_message_reaches_everyone_in_the_room_and_its_sender(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut people = venue.people(["alice", "bob", "carol"]).await;
         people[0].says("hello, wörld 🦀").await;
         for person in &mut people {
@@ -34,11 +26,9 @@ pub(super) fn a_message_reaches_everyone_in_the_room_and_its_sender<
     });
 }
 
-pub(super) fn messages_of_one_connection_keep_their_order<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn messages_of_one_connection_keep_their_order(site: &dyn Site) {
     const MESSAGES: usize = 300;
-    meet::<H, T>(harness, async |venue| {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         let said: Vec<_> = (0..MESSAGES).map(|n| format!("number {n}\n")).collect();
         alice.sends(said.concat().as_bytes()).await;
@@ -50,11 +40,9 @@ pub(super) fn messages_of_one_connection_keep_their_order<H: Harness, T: Transpo
     });
 }
 
-pub(super) fn all_members_hear_a_room_in_the_same_order<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn all_members_hear_a_room_in_the_same_order(site: &dyn Site) {
     const EACH: usize = 100;
-    meet::<H, T>(harness, async |venue| {
+    meet(site, async |venue| {
         let mut people = venue.people(["alice", "bob", "carol"]).await;
         // At the same time, in small pieces.
         let talking = people.iter_mut().map(async |person| {
@@ -85,8 +73,8 @@ pub(super) fn all_members_hear_a_room_in_the_same_order<H: Harness, T: Transport
     });
 }
 
-pub(super) fn an_action_is_shown_as_one<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn an_action_is_shown_as_one(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/me waves at bob").await;
         alice.hears("[#general] * alice waves at bob").await;
@@ -97,8 +85,8 @@ pub(super) fn an_action_is_shown_as_one<H: Harness, T: Transport<H::Net>>(harnes
     });
 }
 
-pub(super) fn two_slashes_say_one<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn two_slashes_say_one(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for (line, text) in [
             ("//quit", "/quit"),
@@ -114,8 +102,8 @@ pub(super) fn two_slashes_say_one<H: Harness, T: Transport<H::Net>>(harness: H) 
     });
 }
 
-pub(super) fn help_names_every_command<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn help_names_every_command(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/help").await;
         let help = alice.catches_up().await;
@@ -130,13 +118,8 @@ pub(super) fn help_names_every_command<H: Harness, T: Transport<H::Net>>(harness
     });
 }
 
-pub(super) fn names_of_commands_are_read_without_regard_to_case<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn names_of_commands_are_read_without_regard_to_case(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice] = venue.people(["alice"]).await;
         alice.says("/ME Waves").await;
         alice.hears("[#general] * alice Waves").await;

@@ -1,17 +1,15 @@
 //! Those who ask for more than they read.
 
 use super::person::Person;
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::{Setup, Venue, meet, meet_with};
-use crate::{Harness, waiting_for};
+use crate::waiting_for;
 
 /// What `/history` answers in these rooms: about 200 KB.
 const REMEMBERED: usize = 50;
 
-pub(super) fn whoever_asks_and_never_reads_is_heard_no_further<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn whoever_asks_and_never_reads_is_heard_no_further(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob, mut greedy] = long_winded(&venue).await;
         // Far more than the buffers of the sockets take on the way to the server.
         let questions = "/history\n".repeat(1024 * 1024 / 9);
@@ -41,14 +39,9 @@ pub(super) fn whoever_asks_and_never_reads_is_heard_no_further<H: Harness, T: Tr
     });
 }
 
-pub(super) fn whoever_asks_for_much_and_reads_late_gets_every_answer<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
+pub(super) fn whoever_asks_for_much_and_reads_late_gets_every_answer(site: &dyn Site) {
     const QUESTIONS: usize = 60;
-    meet::<H, T>(harness, async |venue| {
+    meet(site, async |venue| {
         let [mut alice, mut bob, mut greedy] = long_winded(&venue).await;
         for _ in 0..QUESTIONS {
             greedy.says(&format!("/history {REMEMBERED}")).await;
@@ -67,14 +60,9 @@ pub(super) fn whoever_asks_for_much_and_reads_late_gets_every_answer<
     });
 }
 
-pub(super) fn an_outbox_of_one_message_still_carries_every_answer<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
+pub(super) fn an_outbox_of_one_message_still_carries_every_answer(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.hub.outbox.messages = 1);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let mut alice = venue.person("alice").await;
         alice
             .sends(&b"/who\n/join a\n/join b\n/help\n/who\n".repeat(50))
@@ -91,9 +79,7 @@ pub(super) fn an_outbox_of_one_message_still_carries_every_answer<
 }
 
 /// People in a room with much to tell.
-async fn long_winded<H: Harness, T: Transport<H::Net>>(
-    venue: &Venue<H, T>,
-) -> [Person<T::Stream>; 3] {
+async fn long_winded(venue: &Venue<'_>) -> [Person; 3] {
     let mut people = venue.people(["alice", "bob", "greedy"]).await;
     waiting_for("people to tell much");
     for n in 0..REMEMBERED {

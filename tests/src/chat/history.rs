@@ -1,16 +1,11 @@
 //! What a room remembers.
 
-use chat_core::runtime::Duplex;
-
 use super::person::Person;
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::{Setup, meet, meet_with};
-use crate::Harness;
 
-pub(super) fn history_shows_the_last_messages_of_the_room<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn history_shows_the_last_messages_of_the_room(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut alice = talker(venue.person("alice").await, 5).await;
         alice.says("/me waves").await;
         alice.hears("[#general] * alice waves").await;
@@ -29,13 +24,8 @@ pub(super) fn history_shows_the_last_messages_of_the_room<H: Harness, T: Transpo
     });
 }
 
-pub(super) fn history_of_a_room_where_nothing_was_said_is_a_notice<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn history_of_a_room_where_nothing_was_said_is_a_notice(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice] = venue.people(["alice"]).await;
         alice.says("hello").await;
         alice.hears("[#general] alice: hello").await;
@@ -48,8 +38,8 @@ pub(super) fn history_of_a_room_where_nothing_was_said_is_a_notice<
     });
 }
 
-pub(super) fn a_room_remembers_a_hundred_messages<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_room_remembers_a_hundred_messages(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut alice = talker(venue.person("alice").await, 120).await;
         for command in ["/history", "/history 100", "/history 5000"] {
             alice.says(command).await;
@@ -59,11 +49,9 @@ pub(super) fn a_room_remembers_a_hundred_messages<H: Harness, T: Transport<H::Ne
     });
 }
 
-pub(super) fn a_room_remembers_as_much_as_it_is_configured_to<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn a_room_remembers_as_much_as_it_is_configured_to(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.hub.room_memory.messages = 250);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let mut alice = talker(venue.person("alice").await, 260).await;
         alice.says("/history 300").await;
         alice.hears_all((11..=260).map(number)).await;
@@ -74,10 +62,8 @@ pub(super) fn a_room_remembers_as_much_as_it_is_configured_to<H: Harness, T: Tra
     });
 }
 
-pub(super) fn a_room_keeps_its_history_while_it_is_empty<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_room_keeps_its_history_while_it_is_empty(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut alice = venue.person("alice").await;
         alice.says("/join rust").await;
         alice.hears("* alice joined #rust").await;
@@ -93,10 +79,8 @@ pub(super) fn a_room_keeps_its_history_while_it_is_empty<H: Harness, T: Transpor
     });
 }
 
-pub(super) fn history_of_anything_but_a_number_is_refused<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn history_of_anything_but_a_number_is_refused(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut alice = talker(venue.person("alice").await, 1).await;
         for bad in ["0", "-1", "many", "1.5", "99999999999999999999999"] {
             alice.says(&format!("/history {bad}")).await;
@@ -110,7 +94,7 @@ fn number(n: usize) -> String {
 }
 
 /// Lets somebody count to `n` in the room.
-async fn talker<S: Duplex>(mut person: Person<S>, n: usize) -> Person<S> {
+async fn talker(mut person: Person, n: usize) -> Person {
     for n in 1..=n {
         person.says(&format!("number {n}")).await;
         person.hears(&number(n)).await;

@@ -1,11 +1,10 @@
 //! Input that makes no sense: refused, and nothing else happens.
 
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::meet;
-use crate::Harness;
 
-pub(super) fn what_is_no_command_is_refused<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn what_is_no_command_is_refused(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for line in [
             "/dance",
@@ -23,10 +22,8 @@ pub(super) fn what_is_no_command_is_refused<H: Harness, T: Transport<H::Net>>(ha
     });
 }
 
-pub(super) fn a_command_without_its_arguments_is_refused<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_command_without_its_arguments_is_refused(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for line in [
             "/join", "/join ", "/nick", "/nick  ", "/msg", "/msg bob", "/me", "/me ",
@@ -38,8 +35,8 @@ pub(super) fn a_command_without_its_arguments_is_refused<H: Harness, T: Transpor
     });
 }
 
-pub(super) fn text_that_is_not_utf8_is_refused<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn text_that_is_not_utf8_is_refused(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for bytes in [
             &b"caf\xe9\n"[..],
@@ -59,8 +56,8 @@ pub(super) fn text_that_is_not_utf8_is_refused<H: Harness, T: Transport<H::Net>>
     });
 }
 
-pub(super) fn control_characters_are_refused<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn control_characters_are_refused(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for line in [
             "nul \0",
@@ -88,8 +85,8 @@ pub(super) fn control_characters_are_refused<H: Harness, T: Transport<H::Net>>(h
     });
 }
 
-pub(super) fn an_empty_line_is_ignored<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn an_empty_line_is_ignored(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.sends(b"\n\r\n\n\n").await;
         alice.hears_nothing_more().await;
@@ -97,8 +94,8 @@ pub(super) fn an_empty_line_is_ignored<H: Harness, T: Transport<H::Net>>(harness
     });
 }
 
-pub(super) fn a_refusal_ends_nothing<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_refusal_ends_nothing(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for n in 0..50 {
             alice.sends(b"/nonsense\n\xff\n\0\n").await;

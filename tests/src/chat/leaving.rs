@@ -9,12 +9,12 @@ use chat_core::protocol::TextProtocol;
 use chat_core::runtime::{Address, Listener, RuntimeExt};
 use socket2::SockRef;
 
-use super::transport::{Tcp, Transport};
+use super::site::{Door, Site};
 use super::venue::{is_welcomed, meet};
-use crate::{Harness, waiting_for};
+use crate::waiting_for;
 
-pub(super) fn quitting_is_announced_with_its_reason<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn quitting_is_announced_with_its_reason(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob, mut carol] = venue.people(["alice", "bob", "carol"]).await;
         alice.says("/quit lunch, back soon").await;
         alice.hears("* goodbye").await;
@@ -33,8 +33,8 @@ pub(super) fn quitting_is_announced_with_its_reason<H: Harness, T: Transport<H::
     });
 }
 
-pub(super) fn whoever_hangs_up_is_seen_to_leave<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn whoever_hangs_up_is_seen_to_leave(site: &dyn Site) {
+    meet(site, async |venue| {
         let [alice, mut bob] = venue.people(["alice", "bob"]).await;
         drop(alice);
         bob.hears("* alice left #general").await;
@@ -45,10 +45,8 @@ pub(super) fn whoever_hangs_up_is_seen_to_leave<H: Harness, T: Transport<H::Net>
     });
 }
 
-pub(super) fn whoever_closes_one_half_still_gets_the_answers<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn whoever_closes_one_half_still_gets_the_answers(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.sends(b"hello\n/who\n/history\n/dance\n").await;
         alice.closes_its_half().await;
@@ -62,11 +60,11 @@ pub(super) fn whoever_closes_one_half_still_gets_the_answers<H: Harness, T: Tran
     });
 }
 
-pub(super) fn a_connection_reset_in_mid_line_leaves_no_trace_of_the_line<H: Harness>(harness: H) {
-    meet::<H, Tcp>(harness, async |venue| {
+pub(super) fn a_connection_reset_in_mid_line_leaves_no_trace_of_the_line(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut bob = venue.person("bob").await;
-        let Address::Tcp(addr) = venue.address else {
-            panic!("a TCP address is wanted, not {:?}", venue.address)
+        let Address::Tcp(addr) = venue.way.address else {
+            panic!("a TCP address is wanted, not {:?}", venue.way.address)
         };
         let mut alice = TcpStream::connect(addr).expect("the connection is made");
         bob.hears("* guest-2 joined #general").await;
@@ -82,18 +80,16 @@ pub(super) fn a_connection_reset_in_mid_line_leaves_no_trace_of_the_line<H: Harn
     });
 }
 
-pub(super) fn a_connection_that_is_dropped_has_left<H: Harness, T: Transport<H::Net>>(harness: H) {
-    let (runtime, net) = (harness.runtime(), harness.net());
-    harness.block_on(async {
-        waiting_for("a listener");
-        let (listener, _place) = T::listen(&net).await.expect("a free place is bound");
-        let addr = listener.local_addr().expect("a listener has an address");
+pub(super) fn a_connection_that_is_dropped_has_left(site: &dyn Site) {
+    let runtime = site.runtime();
+    site.run(Box::pin(async {
+        let Door { listener, way } = site.listen().await.expect("a free place is bound");
         let hub = Hub::new(runtime.clone(), Default::default());
         let mut people = Vec::new();
         let mut connections = Vec::new();
         for name in ["alice", "bob"] {
             waiting_for("a connection to be made and accepted");
-            let (client, accepted) = futures::join!(T::connect(&net, &addr), listener.accept());
+            let (client, accepted) = futures::join!(way.connect(), listener.accept());
             let client = client.expect("the connection is made");
             let (stream, _) = accepted.expect("the connection is accepted");
             let protocol = TextProtocol::default();
@@ -120,5 +116,5 @@ pub(super) fn a_connection_that_is_dropped_has_left<H: Harness, T: Transport<H::
         let (rest, _) = alice.hears_out().await;
         assert!(rest.is_empty(), "{rest:?}");
         bob.hears_nothing_more().await;
-    });
+    }));
 }

@@ -12,17 +12,16 @@ use chat_core::server::{Server, ServerConfig};
 
 use super::person::Person;
 #[cfg(unix)]
-use super::transport::Unix;
-use super::transport::{Tcp, Transport};
+use super::site::{Door, Site};
 use super::venue::{Setup, is_welcomed, meet_with};
-use crate::{Harness, waiting_for};
+use crate::waiting_for;
 
 /// How long the server waits after the first error of its listener.
 const BACKOFF: Duration = Duration::from_millis(5);
 
-pub(super) fn a_full_server_refuses_with_a_reason<H: Harness, T: Transport<H::Net>>(harness: H) {
+pub(super) fn a_full_server_refuses_with_a_reason(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.server.max_connections = 2);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice, bob] = venue.people(["alice", "bob"]).await;
         for _ in 0..3 {
             let mut third = venue.stranger("the third").await;
@@ -39,10 +38,16 @@ pub(super) fn a_full_server_refuses_with_a_reason<H: Harness, T: Transport<H::Ne
     });
 }
 
-pub(super) fn an_address_has_only_so_many_connections<H: Harness>(harness: H) {
+pub(super) fn an_address_has_only_so_many_connections(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.server.max_per_address = Some(2));
-    meet_with::<H, Tcp>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice, bob] = venue.people(["alice", "bob"]).await;
+        if venue.way.address.ip().is_none() {
+            // Nor are Unix sockets all one address: they have none.
+            let (_third, guest) = venue.guest("the third").await;
+            alice.hears(&format!("* {guest} joined #general")).await;
+            return;
+        }
         let mut third = venue.stranger("the third").await;
         third.is_refused().await;
         third.hears_the_end().await;
@@ -54,23 +59,9 @@ pub(super) fn an_address_has_only_so_many_connections<H: Harness>(harness: H) {
     });
 }
 
-#[cfg(unix)]
-pub(super) fn unix_sockets_are_not_counted_per_address<H: Harness>(harness: H) {
-    let setup = Setup::with(|setup| setup.server.max_per_address = Some(1));
-    meet_with::<H, Unix>(harness, setup, async |venue| {
-        let mut people = venue.people(["alice", "bob", "carol"]).await;
-        people[0].says("hello").await;
-        for person in &mut people {
-            person.hears("[#general] alice: hello").await;
-        }
-    });
-}
-
-pub(super) fn those_refused_are_not_read_from_for_long<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn those_refused_are_not_read_from_for_long(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.server.max_connections = 1);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice] = venue.people(["alice"]).await;
         // They stay on the line without a word, more of them than are told why.
         let mut refused = Vec::new();
@@ -87,11 +78,10 @@ pub(super) fn those_refused_are_not_read_from_for_long<H: Harness, T: Transport<
     });
 }
 
-pub(super) fn errors_of_the_listener_are_waited_out<H: Harness, T: Transport<H::Net>>(harness: H) {
-    let (runtime, net) = (harness.runtime(), harness.net());
-    harness.block_on(async {
-        waiting_for("a listener");
-        let (listener, _place) = T::listen(&net).await.expect("a free place is bound");
+pub(super) fn errors_of_the_listener_are_waited_out(site: &dyn Site) {
+    let runtime = site.runtime();
+    site.run(Box::pin(async {
+        let Door { listener, way } = site.listen().await.expect("a free place is bound");
         let faults = Faults::default();
         let listener = FaultyListener {
             listener,
@@ -102,8 +92,8 @@ pub(super) fn errors_of_the_listener_are_waited_out<H: Harness, T: Transport<H::
         config.accept_backoff = BACKOFF;
         let hub = Hub::new(runtime.clone(), Default::default());
         let server = Server::new(hub, runtime.clone(), config);
-        let addr = server.listen(listener, TextProtocol::default);
-        let addr = addr.expect("a listener has an address");
+        let address = server.listen(listener, TextProtocol::default);
+        address.expect("a listener has an address");
 
         let mut people = Vec::new();
         for n in 0..3 {
@@ -118,9 +108,7 @@ pub(super) fn errors_of_the_listener_are_waited_out<H: Harness, T: Transport<H::
             ]);
             let name = format!("number {n}");
             waiting_for("a connection to a server in trouble");
-            let stream = T::connect(&net, &addr)
-                .await
-                .expect("the connection is made");
+            let stream = way.connect().await.expect("the connection is made");
             let mut person = Person::new(&name, stream, &runtime);
             is_welcomed(&mut person).await;
             people.push(person);
@@ -133,9 +121,7 @@ pub(super) fn errors_of_the_listener_are_waited_out<H: Harness, T: Transport<H::
         }
         // Those of the last burst have all been met once a fourth one is in.
         waiting_for("a connection to a server in trouble");
-        let stream = T::connect(&net, &addr)
-            .await
-            .expect("the connection is made");
+        let stream = way.connect().await.expect("the connection is made");
         is_welcomed(&mut Person::new("the fourth", stream, &runtime)).await;
         assert!(faults.are_over(), "the server has not come to them yet");
         let waits = faults.waits();
@@ -143,7 +129,7 @@ pub(super) fn errors_of_the_listener_are_waited_out<H: Harness, T: Transport<H::
         for (wait, at_least) in waits {
             assert!(wait >= at_least, "asked again after {wait:?}");
         }
-    });
+    }));
 }
 
 fn too_many_open_files() -> io::Error {

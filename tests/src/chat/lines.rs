@@ -1,14 +1,13 @@
 //! How bytes become lines, however they come.
 
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::{is_welcomed, meet};
-use crate::Harness;
 
 /// How long a line may be, its ending not counted.
 const LIMIT: usize = 4096;
 
-pub(super) fn lines_end_in_lf_or_crlf<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn lines_end_in_lf_or_crlf(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.sends(b"one\r\ntwo\nthree\r\n").await;
         // Between the two as well.
@@ -23,8 +22,8 @@ pub(super) fn lines_end_in_lf_or_crlf<H: Harness, T: Transport<H::Net>>(harness:
     });
 }
 
-pub(super) fn several_lines_may_come_at_once<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn several_lines_may_come_at_once(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut alice = venue.stranger("alice").await;
         alice
             .sends(b"/nick alice\nhello\n/join rust\n/me waves\n/who\n/history\n/quit done\nlost\n")
@@ -41,8 +40,8 @@ pub(super) fn several_lines_may_come_at_once<H: Harness, T: Transport<H::Net>>(h
     });
 }
 
-pub(super) fn a_conversation_may_come_byte_by_byte<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_conversation_may_come_byte_by_byte(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         let conversation = "grüß dich\r\n/me waves\n/msg bob 🦀\r\n\n/join c++\n/dance\n//x\n";
         for byte in conversation.as_bytes() {
@@ -62,8 +61,8 @@ pub(super) fn a_conversation_may_come_byte_by_byte<H: Harness, T: Transport<H::N
     });
 }
 
-pub(super) fn a_line_may_have_4096_bytes<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_line_may_have_4096_bytes(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         let longest = "x".repeat(LIMIT);
         let multibyte = "ü".repeat(LIMIT / 2);
@@ -77,13 +76,8 @@ pub(super) fn a_line_may_have_4096_bytes<H: Harness, T: Transport<H::Net>>(harne
     });
 }
 
-pub(super) fn a_line_that_is_too_long_is_refused_once_and_skipped<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_line_that_is_too_long_is_refused_once_and_skipped(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for excess in [1, 2, LIMIT, 10 * LIMIT] {
             for ending in ["\n", "\r\n"] {
@@ -99,10 +93,8 @@ pub(super) fn a_line_that_is_too_long_is_refused_once_and_skipped<
     });
 }
 
-pub(super) fn a_line_that_is_too_long_may_come_in_pieces<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_line_that_is_too_long_may_come_in_pieces(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.sends(&[b'x'; LIMIT]).await;
         alice.sends(b"x").await;
@@ -118,8 +110,8 @@ pub(super) fn a_line_that_is_too_long_may_come_in_pieces<H: Harness, T: Transpor
     });
 }
 
-pub(super) fn the_last_line_needs_no_newline<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn the_last_line_needs_no_newline(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.sends(b"first\nlast").await;
         alice.closes_its_half().await;

@@ -25,8 +25,8 @@ mod private;
 mod rooms;
 mod sessions;
 mod shutdown;
+mod site;
 mod slow;
-mod transport;
 mod venue;
 
 pub use list::{cases, check, run};

@@ -1,11 +1,10 @@
 //! What people are called.
 
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::meet;
-use crate::Harness;
 
-pub(super) fn a_new_nick_is_announced<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_new_nick_is_announced(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/nick eve").await;
         alice.says("hello").await;
@@ -17,10 +16,8 @@ pub(super) fn a_new_nick_is_announced<H: Harness, T: Transport<H::Net>>(harness:
     });
 }
 
-pub(super) fn a_nick_has_1_to_32_of_the_characters_allowed<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_nick_has_1_to_32_of_the_characters_allowed(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         let longest = "x".repeat(32);
         let mut old = "alice";
@@ -41,13 +38,8 @@ pub(super) fn a_nick_has_1_to_32_of_the_characters_allowed<H: Harness, T: Transp
     });
 }
 
-pub(super) fn a_nick_that_is_taken_is_refused_whatever_its_case<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_nick_that_is_taken_is_refused_whatever_its_case(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         // Taken also for those who are in another room.
         bob.says("/join rust").await;
@@ -63,10 +55,8 @@ pub(super) fn a_nick_that_is_taken_is_refused_whatever_its_case<
     });
 }
 
-pub(super) fn one_may_spell_ones_own_nick_differently<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn one_may_spell_ones_own_nick_differently(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/nick ALICE").await;
         alice.hears("* alice is now ALICE").await;
@@ -76,10 +66,8 @@ pub(super) fn one_may_spell_ones_own_nick_differently<H: Harness, T: Transport<H
     });
 }
 
-pub(super) fn a_nick_is_free_again_when_its_owner_has_left<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_nick_is_free_again_when_its_owner_has_left(site: &dyn Site) {
+    meet(site, async |venue| {
         let [alice, mut bob] = venue.people(["alice", "bob"]).await;
         drop(alice);
         bob.hears("* alice left #general").await;
@@ -92,8 +80,8 @@ pub(super) fn a_nick_is_free_again_when_its_owner_has_left<H: Harness, T: Transp
     });
 }
 
-pub(super) fn guests_get_nicks_that_nobody_has<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn guests_get_nicks_that_nobody_has(site: &dyn Site) {
+    meet(site, async |venue| {
         let (mut first, nick) = venue.guest("the first").await;
         assert_eq!(nick, "guest-1");
         first.says("/nick Guest-2").await;

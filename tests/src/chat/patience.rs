@@ -9,16 +9,14 @@ use chat_core::runtime::RuntimeExt;
 use chat_core::session::Session;
 
 use super::person::Heard;
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::{Setup, is_welcomed, meet_speaking, meet_with};
-use crate::{Harness, waiting_for};
+use crate::waiting_for;
 
-pub(super) fn whoever_is_silent_for_too_long_is_sent_away<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn whoever_is_silent_for_too_long_is_sent_away(site: &dyn Site) {
     const LIMIT: Duration = Duration::from_millis(300);
     let setup = Setup::with(|setup| setup.server.connection.idle_timeout = Some(LIMIT));
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let mut alice = venue.stranger("alice").await;
         is_welcomed(&mut alice).await;
         alice.says("hello").await;
@@ -36,13 +34,11 @@ pub(super) fn whoever_is_silent_for_too_long_is_sent_away<H: Harness, T: Transpo
     });
 }
 
-pub(super) fn whoever_says_something_now_and_then_may_stay<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn whoever_says_something_now_and_then_may_stay(site: &dyn Site) {
     const LIMIT: Duration = Duration::from_millis(400);
     const PAUSE: Duration = Duration::from_millis(150);
     let setup = Setup::with(|setup| setup.server.connection.idle_timeout = Some(LIMIT));
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         // On a machine that is too busy to keep the pauses short, it proves nothing to be sent away.
         'attempt: loop {
             let mut alice = venue.stranger("alice").await;
@@ -73,16 +69,11 @@ pub(super) fn whoever_says_something_now_and_then_may_stay<H: Harness, T: Transp
     });
 }
 
-pub(super) fn whoever_does_not_introduce_themselves_is_sent_away<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
+pub(super) fn whoever_does_not_introduce_themselves_is_sent_away(site: &dyn Site) {
     const LIMIT: Duration = Duration::from_millis(300);
     let setup = Setup::with(|setup| setup.server.connection.registration_timeout = Some(LIMIT));
-    meet_speaking::<H, T, _>(
-        harness,
+    meet_speaking(
+        site,
         setup,
         || Anonymous,
         async |venue| {
@@ -100,11 +91,11 @@ pub(super) fn whoever_does_not_introduce_themselves_is_sent_away<
     );
 }
 
-pub(super) fn talking_is_no_introduction<H: Harness, T: Transport<H::Net>>(harness: H) {
+pub(super) fn talking_is_no_introduction(site: &dyn Site) {
     const LIMIT: Duration = Duration::from_millis(300);
     let setup = Setup::with(|setup| setup.server.connection.registration_timeout = Some(LIMIT));
-    meet_speaking::<H, T, _>(
-        harness,
+    meet_speaking(
+        site,
         setup,
         || Anonymous,
         async |venue| {
@@ -139,16 +130,14 @@ pub(super) fn talking_is_no_introduction<H: Harness, T: Transport<H::Net>>(harne
     );
 }
 
-pub(super) fn whoever_does_not_take_the_last_words_is_cut_off<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn whoever_does_not_take_the_last_words_is_cut_off(site: &dyn Site) {
     const LIMIT: Duration = Duration::from_millis(300);
     let setup = Setup::with(|setup| {
         setup.hub.outbox.messages = 100_000;
         setup.hub.outbox.bytes = 1024 * 1024 * 1024;
         setup.server.connection.close_timeout = LIMIT;
     });
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice, mut stuck] = venue.people(["alice", "stuck"]).await;
         let long = "z".repeat(4000);
         for _ in 0..4000 {

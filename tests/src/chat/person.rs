@@ -4,18 +4,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::runtime::{Duplex, Runtime, RuntimeExt};
+use chat_core::runtime::{Runtime, RuntimeExt};
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::site::Socket;
 use crate::waiting_for;
 
 /// Somebody with a connection, who says lines and listens for them.
 ///
 /// Everything it waits for it waits for at most [`PATIENCE`], and a failure tells who waited for what and
 /// what came last. A runtime whose timer is broken is left to the watchdog.
-pub(super) struct Person<S> {
+pub(super) struct Person {
     pub(super) name: String,
-    stream: S,
+    stream: Socket,
     runtime: Arc<dyn Runtime>,
     /// What was read and not yet listened to.
     heard: Vec<u8>,
@@ -40,8 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How many lines a person keeps in mind for the message of a failure.
 const KEPT: usize = 4;
 
-impl<S: Duplex> Person<S> {
-    pub(super) fn new(name: &str, stream: S, runtime: &Arc<dyn Runtime>) -> Self {
+impl Person {
+    pub(super) fn new(name: &str, stream: Socket, runtime: &Arc<dyn Runtime>) -> Self {
         Self {
             name: name.into(),
             stream,

@@ -9,9 +9,7 @@ use chat_core::protocol::{Delivery, Flow, Protocol};
 use chat_core::session::Session;
 
 use super::person::Person;
-use super::transport::Transport;
 use super::venue::Venue;
-use crate::Harness;
 
 /// A protocol that hides nothing: what a session can do, as commands, and what it hears, as lines.
 ///
@@ -61,11 +59,7 @@ impl Protocol for Plain {
 }
 
 /// Somebody of that nick in those rooms.
-pub(super) async fn person<H: Harness, T: Transport<H::Net>>(
-    venue: &Venue<H, T>,
-    nick: &str,
-    rooms: &[&str],
-) -> Person<T::Stream> {
+pub(super) async fn person(venue: &Venue<'_>, nick: &str, rooms: &[&str]) -> Person {
     let mut person = venue.stranger(nick).await;
     person.hears("hello").await;
     person.says(&format!("nick {nick}")).await;

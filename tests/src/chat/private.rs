@@ -1,13 +1,10 @@
 //! What is meant for one person.
 
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::meet;
-use crate::Harness;
 
-pub(super) fn a_private_message_reaches_its_recipient_only<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_private_message_reaches_its_recipient_only(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob, mut carol] = venue.people(["alice", "bob", "carol"]).await;
         alice.says("/msg bob only for you").await;
         bob.hears("[private] alice: only for you").await;
@@ -17,13 +14,8 @@ pub(super) fn a_private_message_reaches_its_recipient_only<H: Harness, T: Transp
     });
 }
 
-pub(super) fn a_private_message_finds_its_recipient_in_any_room_and_case<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_private_message_finds_its_recipient_in_any_room_and_case(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         bob.says("/join rust").await;
         bob.hears("* bob joined #rust").await;
@@ -36,8 +28,8 @@ pub(super) fn a_private_message_finds_its_recipient_in_any_room_and_case<
     });
 }
 
-pub(super) fn one_may_write_to_oneself<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn one_may_write_to_oneself(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/msg alice a note").await;
         alice.hears("[private] alice: a note").await;
@@ -45,8 +37,8 @@ pub(super) fn one_may_write_to_oneself<H: Harness, T: Transport<H::Net>>(harness
     });
 }
 
-pub(super) fn a_private_message_to_nobody_is_refused<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_private_message_to_nobody_is_refused(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         for bad in [
             "/msg zoe hello",
@@ -67,8 +59,8 @@ pub(super) fn a_private_message_to_nobody_is_refused<H: Harness, T: Transport<H:
     });
 }
 
-pub(super) fn private_messages_are_not_remembered<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn private_messages_are_not_remembered(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("public").await;
         alice.says("/msg bob secret").await;

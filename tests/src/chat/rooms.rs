@@ -1,13 +1,10 @@
 //! Going from room to room.
 
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::meet;
-use crate::Harness;
 
-pub(super) fn joining_a_room_is_announced_in_both_rooms<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn joining_a_room_is_announced_in_both_rooms(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob, mut carol] = venue.people(["alice", "bob", "carol"]).await;
         carol.says("/join rust").await;
         carol.hears("* carol joined #rust").await;
@@ -23,8 +20,8 @@ pub(super) fn joining_a_room_is_announced_in_both_rooms<H: Harness, T: Transport
     });
 }
 
-pub(super) fn the_hash_of_a_room_is_optional<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn the_hash_of_a_room_is_optional(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/join #rust").await;
         alice.hears("* alice joined #rust").await;
@@ -35,10 +32,8 @@ pub(super) fn the_hash_of_a_room_is_optional<H: Harness, T: Transport<H::Net>>(h
     });
 }
 
-pub(super) fn room_names_are_compared_without_regard_to_case<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn room_names_are_compared_without_regard_to_case(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/join Rust").await;
         alice.hears("* alice joined #Rust").await;
@@ -55,8 +50,8 @@ pub(super) fn room_names_are_compared_without_regard_to_case<H: Harness, T: Tran
     });
 }
 
-pub(super) fn rooms_hear_nothing_of_each_other<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn rooms_hear_nothing_of_each_other(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         bob.says("/join rust").await;
         bob.hears("* bob joined #rust").await;
@@ -74,8 +69,8 @@ pub(super) fn rooms_hear_nothing_of_each_other<H: Harness, T: Transport<H::Net>>
     });
 }
 
-pub(super) fn the_room_one_is_in_cannot_be_joined<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn the_room_one_is_in_cannot_be_joined(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says("/join #general").await;
         alice.is_refused().await;
@@ -85,8 +80,8 @@ pub(super) fn the_room_one_is_in_cannot_be_joined<H: Harness, T: Transport<H::Ne
     });
 }
 
-pub(super) fn rooms_are_listed_with_their_members<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn rooms_are_listed_with_their_members(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice, mut bob, mut carol] = venue.people(["alice", "bob", "carol"]).await;
         alice.says("/rooms").await;
         alice.hears("* #general (3 members)").await;
@@ -112,8 +107,8 @@ pub(super) fn rooms_are_listed_with_their_members<H: Harness, T: Transport<H::Ne
     });
 }
 
-pub(super) fn who_lists_the_members_of_the_room<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn who_lists_the_members_of_the_room(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut zoe, mut bob, mut alice] = venue.people(["zoe", "Bob", "alice"]).await;
         for person in [&mut zoe, &mut bob, &mut alice] {
             person.says("/who").await;
@@ -131,8 +126,8 @@ pub(super) fn who_lists_the_members_of_the_room<H: Harness, T: Transport<H::Net>
     });
 }
 
-pub(super) fn a_room_has_1_to_64_visible_characters<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_room_has_1_to_64_visible_characters(site: &dyn Site) {
+    meet(site, async |venue| {
         let [mut alice] = venue.people(["alice"]).await;
         let longest = "ü".repeat(64);
         for good in ["a", "c++", "größe", "部屋", "🦀", &longest] {

@@ -10,12 +10,12 @@ use chat_core::store::HistoryRange;
 
 use super::person::Person;
 use super::plain::{Plain, person};
-use super::transport::{Tcp, Transport};
+use super::site::{Door, Site};
 use super::venue::{Setup, Venue, is_welcomed, meet_speaking};
-use crate::{Harness, waiting_for};
+use crate::waiting_for;
 
-pub(super) fn a_session_may_be_in_several_rooms<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn a_session_may_be_in_several_rooms(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["a", "b", "c"]).await;
         let mut bob = person(&venue, "bob", &["b"]).await;
         alice.hears("#b joined bob").await;
@@ -43,8 +43,8 @@ pub(super) fn a_session_may_be_in_several_rooms<H: Harness>(harness: H) {
     });
 }
 
-pub(super) fn a_quit_is_heard_once_however_many_rooms_are_shared<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn a_quit_is_heard_once_however_many_rooms_are_shared(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["a", "b", "c"]).await;
         let mut bob = person(&venue, "bob", &["b", "c", "d"]).await;
         let mut carol = person(&venue, "carol", &["a"]).await;
@@ -67,8 +67,8 @@ pub(super) fn a_quit_is_heard_once_however_many_rooms_are_shared<H: Harness>(har
     });
 }
 
-pub(super) fn a_new_nick_is_heard_once_however_many_rooms_are_shared<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn a_new_nick_is_heard_once_however_many_rooms_are_shared(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["a", "b", "c"]).await;
         let mut bob = person(&venue, "bob", &["a", "b", "c"]).await;
         alice
@@ -85,9 +85,9 @@ pub(super) fn a_new_nick_is_heard_once_however_many_rooms_are_shared<H: Harness>
     });
 }
 
-pub(super) fn rooms_number_their_messages_apart_and_without_holes<H: Harness>(harness: H) {
+pub(super) fn rooms_number_their_messages_apart_and_without_holes(site: &dyn Site) {
     const EACH: usize = 200;
-    with_sessions(harness, async |venue| {
+    with_sessions(site, async |venue| {
         let mut listener = person(&venue, "listener", &["a", "b"]).await;
         let mut alice = person(&venue, "alice", &["a", "b"]).await;
         let mut bob = person(&venue, "bob", &["a", "b"]).await;
@@ -95,7 +95,7 @@ pub(super) fn rooms_number_their_messages_apart_and_without_holes<H: Harness>(ha
             listener.hears(&format!("#a joined {who}")).await;
             listener.hears(&format!("#b joined {who}")).await;
         }
-        let talk = async |person: &mut Person<_>| {
+        let talk = async |person: &mut Person| {
             for n in 0..EACH {
                 let room = if n % 4 == 0 { "b" } else { "a" };
                 person.says(&format!("say {room} {n}")).await;
@@ -118,8 +118,8 @@ pub(super) fn rooms_number_their_messages_apart_and_without_holes<H: Harness>(ha
     });
 }
 
-pub(super) fn numbers_go_on_when_a_room_was_empty<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn numbers_go_on_when_a_room_was_empty(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["a"]).await;
         for number in 1..=3 {
             alice.says("say a hello").await;
@@ -132,8 +132,8 @@ pub(super) fn numbers_go_on_when_a_room_was_empty<H: Harness>(harness: H) {
     });
 }
 
-pub(super) fn a_topic_is_told_to_all_and_kept<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn a_topic_is_told_to_all_and_kept(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["a"]).await;
         let mut bob = person(&venue, "bob", &["a"]).await;
         alice.hears("#a joined bob").await;
@@ -155,8 +155,8 @@ pub(super) fn a_topic_is_told_to_all_and_kept<H: Harness>(harness: H) {
     });
 }
 
-pub(super) fn whoever_opens_a_room_is_its_operator<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn whoever_opens_a_room_is_its_operator(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["a"]).await;
         let mut bob = person(&venue, "bob", &["a", "b"]).await;
         alice.hears("#a joined bob").await;
@@ -167,8 +167,8 @@ pub(super) fn whoever_opens_a_room_is_its_operator<H: Harness>(harness: H) {
     });
 }
 
-pub(super) fn a_session_needs_a_nick_and_a_room_to_talk<H: Harness>(harness: H) {
-    let hub = Hub::new(harness.runtime(), Default::default());
+pub(super) fn a_session_needs_a_nick_and_a_room_to_talk(site: &dyn Site) {
+    let hub = Hub::new(site.runtime(), Default::default());
     let mut session = Session::open(&hub);
     let room = RoomName::general();
     let body = || Body::parse("hello").expect("a good text");
@@ -198,17 +198,14 @@ pub(super) fn a_session_needs_a_nick_and_a_room_to_talk<H: Harness>(harness: H) 
     other.take_nick(nick).expect("the nick is free again");
 }
 
-pub(super) fn protocols_share_one_hub<H: Harness>(harness: H) {
-    with_sessions(harness, async |venue| {
+pub(super) fn protocols_share_one_hub(site: &dyn Site) {
+    with_sessions(site, async |venue| {
         let mut alice = person(&venue, "alice", &["general"]).await;
         waiting_for("a second listener");
-        let (listener, _place) = Tcp::listen(&*venue.net)
-            .await
-            .expect("a free place is bound");
-        let addr = venue.server.listen(listener, TextProtocol::default);
-        let addr = addr.expect("a listener has an address");
-        let stream = Tcp::connect(&*venue.net, &addr).await;
-        let stream = stream.expect("the connection is made");
+        let door = venue.site.listen().await.expect("a free place is bound");
+        let address = venue.server.listen(door.listener, TextProtocol::default);
+        address.expect("a listener has an address");
+        let stream = door.way.connect().await.expect("the connection is made");
         let mut bob = Person::new("bob", stream, &venue.runtime);
         is_welcomed(&mut bob).await;
         alice.hears("#general joined guest-1").await;
@@ -223,15 +220,14 @@ pub(super) fn protocols_share_one_hub<H: Harness>(harness: H) {
     });
 }
 
-pub(super) fn a_session_can_be_closed_from_elsewhere<H: Harness, T: Transport<H::Net>>(harness: H) {
-    let (runtime, net) = (harness.runtime(), harness.net());
-    harness.block_on(async {
+pub(super) fn a_session_can_be_closed_from_elsewhere(site: &dyn Site) {
+    let runtime = site.runtime();
+    site.run(Box::pin(async {
         use chat_core::connection::serve_connection;
         use chat_core::runtime::{Listener, RuntimeExt};
         waiting_for("a connection to be made and accepted");
-        let (listener, _place) = T::listen(&net).await.expect("a free place is bound");
-        let addr = listener.local_addr().expect("a listener has an address");
-        let (client, accepted) = futures::join!(T::connect(&net, &addr), listener.accept());
+        let Door { listener, way } = site.listen().await.expect("a free place is bound");
+        let (client, accepted) = futures::join!(way.connect(), listener.accept());
         let (stream, _) = accepted.expect("the connection is accepted");
         let hub = Hub::new(runtime.clone(), Default::default());
         let connection = serve_connection(stream, TextProtocol::default(), &hub, &runtime);
@@ -249,10 +245,10 @@ pub(super) fn a_session_can_be_closed_from_elsewhere<H: Harness, T: Transport<H:
         waiting_for("a connection to end");
         let ended = serving.await.expect("it is not cancelled");
         assert_eq!(ended.expect("it ends in good order"), CloseReason::Shutdown);
-    });
+    }));
 }
 
 /// A server whose peers are sessions in the raw.
-fn with_sessions<H: Harness>(harness: H, scene: impl AsyncFnOnce(Venue<H, Tcp>)) {
-    meet_speaking::<H, Tcp, _>(harness, Setup::default(), || Plain, scene);
+fn with_sessions(site: &dyn Site, scene: impl AsyncFnOnce(Venue<'_>)) {
+    meet_speaking(site, Setup::default(), || Plain, scene);
 }

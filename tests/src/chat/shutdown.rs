@@ -2,22 +2,18 @@
 
 use std::time::Duration;
 
-use chat_core::runtime::Duplex;
-
 use super::person::{Heard, Person};
-use super::transport::Transport;
-use super::venue::{Setup, breathe, is_welcomed, meet, meet_with};
-use crate::{Harness, waiting_for};
+use super::site::Site;
+use super::venue::{Setup, Venue, breathe, is_welcomed, meet, meet_with};
+use crate::waiting_for;
 
 /// Far more than it takes.
 const LONG: Duration = Duration::from_secs(15);
 
-pub(super) fn shutting_down_is_announced<H: Harness, T: Transport<H::Net>>(harness: H) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn shutting_down_is_announced(site: &dyn Site) {
+    meet(site, async |venue| {
         let people = venue.people(["alice", "bob", "carol"]).await;
-        let address = venue.address.clone();
-        let net = venue.net.clone();
-        let (server, _place) = venue.into_server();
+        let Venue { server, way, .. } = venue;
         waiting_for("the server to shut down");
         let listening = people.map(async |mut person| is_told(&mut person).await);
         let listening = futures::future::join_all(listening);
@@ -25,20 +21,18 @@ pub(super) fn shutting_down_is_announced<H: Harness, T: Transport<H::Net>>(harne
         assert_eq!((report.drained, report.cut_off), (3, 0), "{report}");
         // Nobody listens any more.
         waiting_for("a connection to be refused");
-        if let Ok(stream) = T::connect(&net, &address).await {
+        if let Ok(stream) = way.connect().await {
             drop(stream);
             panic!("there is still somebody to connect to");
         }
     });
 }
 
-pub(super) fn shutting_down_loses_nothing_that_was_accepted<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn shutting_down_loses_nothing_that_was_accepted(site: &dyn Site) {
     const PEOPLE: usize = 20;
     const EACH: usize = 40;
     let setup = Setup::with(|setup| setup.hub.outbox.messages = 100_000);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let mut people = Vec::new();
         for n in 0..PEOPLE {
             let mut person = venue.stranger(&format!("number {n}")).await;
@@ -57,7 +51,7 @@ pub(super) fn shutting_down_loses_nothing_that_was_accepted<H: Harness, T: Trans
         for person in &mut people {
             person.says("perhaps").await;
         }
-        let (server, _place) = venue.into_server();
+        let Venue { server, .. } = venue;
         waiting_for("the server to shut down");
         let listening = people
             .into_iter()
@@ -89,11 +83,8 @@ pub(super) fn shutting_down_loses_nothing_that_was_accepted<H: Harness, T: Trans
     });
 }
 
-pub(super) fn shutting_down_loses_nothing_for_those_who_read_slowly_and_go_on_talking<
-    H: Harness,
-    T: Transport<H::Net>,
->(
-    harness: H,
+pub(super) fn shutting_down_loses_nothing_for_those_who_read_slowly_and_go_on_talking(
+    site: &dyn Site,
 ) {
     const MESSAGES: usize = 500;
     let setup = Setup::with(|setup| {
@@ -101,14 +92,14 @@ pub(super) fn shutting_down_loses_nothing_for_those_who_read_slowly_and_go_on_ta
         setup.hub.outbox.messages = 100_000;
         setup.hub.outbox.bytes = 1024 * 1024 * 1024;
     });
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice, mut slow] = venue.people(["alice", "slow"]).await;
         let long = "z".repeat(4000);
         for _ in 0..MESSAGES {
             alice.says(&long).await;
             alice.hears(&format!("[#general] alice: {long}")).await;
         }
-        let (server, _place) = venue.into_server();
+        let Venue { server, .. } = venue;
         let reading = async {
             for n in 0..MESSAGES {
                 slow.hears(&format!("[#general] alice: {long}")).await;
@@ -134,11 +125,9 @@ pub(super) fn shutting_down_loses_nothing_for_those_who_read_slowly_and_go_on_ta
     });
 }
 
-pub(super) fn shutting_down_is_not_told_as_everybody_leaving<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn shutting_down_is_not_told_as_everybody_leaving(site: &dyn Site) {
     const PEOPLE: usize = 30;
-    meet::<H, T>(harness, async |venue| {
+    meet(site, async |venue| {
         let mut people = Vec::new();
         for n in 0..PEOPLE {
             let mut person = venue.stranger(&format!("number {n}")).await;
@@ -148,7 +137,7 @@ pub(super) fn shutting_down_is_not_told_as_everybody_leaving<H: Harness, T: Tran
         for person in &mut people {
             person.catches_up().await;
         }
-        let (server, _place) = venue.into_server();
+        let Venue { server, .. } = venue;
         waiting_for("the server to shut down");
         let listening = people.into_iter().map(async |mut person| {
             person.hears("* server shutting down").await;
@@ -159,16 +148,14 @@ pub(super) fn shutting_down_is_not_told_as_everybody_leaving<H: Harness, T: Tran
     });
 }
 
-pub(super) fn shutting_down_does_not_wait_for_the_stuck<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn shutting_down_does_not_wait_for_the_stuck(site: &dyn Site) {
     const WITHIN: Duration = Duration::from_millis(500);
     const MESSAGES: usize = 4000;
     let setup = Setup::with(|setup| {
         setup.hub.outbox.messages = 100_000;
         setup.hub.outbox.bytes = 1024 * 1024 * 1024;
     });
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice, mut bob, mut stuck] = venue.people(["alice", "bob", "stuck"]).await;
         let long = "z".repeat(4000);
         for _ in 0..MESSAGES {
@@ -178,7 +165,7 @@ pub(super) fn shutting_down_does_not_wait_for_the_stuck<H: Harness, T: Transport
             }
         }
         let runtime = venue.runtime.clone();
-        let (server, _place) = venue.into_server();
+        let Venue { server, .. } = venue;
         let before = runtime.now();
         waiting_for("the server to shut down");
         let report = server.shutdown(WITHIN).await;
@@ -194,13 +181,10 @@ pub(super) fn shutting_down_does_not_wait_for_the_stuck<H: Harness, T: Transport
     });
 }
 
-pub(super) fn a_server_that_is_dropped_closes_its_connections<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
-    meet::<H, T>(harness, async |venue| {
+pub(super) fn a_server_that_is_dropped_closes_its_connections(site: &dyn Site) {
+    meet(site, async |venue| {
         let mut people = venue.people(["alice", "bob", "carol"]).await;
-        let (address, net) = (venue.address.clone(), venue.net.clone());
-        let (server, _place) = venue.into_server();
+        let Venue { server, way, .. } = venue;
         let hub = server.hub().clone();
         drop(server);
         for person in &mut people {
@@ -209,7 +193,7 @@ pub(super) fn a_server_that_is_dropped_closes_its_connections<H: Harness, T: Tra
             assert!(farewell, "{} hears {lines:?}", person.name);
         }
         waiting_for("a listener to be closed");
-        while T::connect(&net, &address).await.is_ok() {
+        while way.connect().await.is_ok() {
             breathe().await;
         }
         // A stream is closed a moment before its session ends.
@@ -222,7 +206,7 @@ pub(super) fn a_server_that_is_dropped_closes_its_connections<H: Harness, T: Tra
 
 /// The next thing that somebody hears, apart from others who leave, is that the server is shutting down; and
 /// then the end.
-async fn is_told<S: Duplex>(person: &mut Person<S>) {
+async fn is_told(person: &mut Person) {
     let before = person.hears_until("* server shutting down").await;
     let others_left = before.iter().all(|line| line.ends_with(" left #general"));
     assert!(others_left, "{} hears {before:?}", person.name);

@@ -1,13 +1,11 @@
 //! Those who read slower than others write.
 
 use chat_core::hub::SlowConsumer;
-use chat_core::runtime::Duplex;
 
 use super::person::{Heard, Person};
 use super::plain::{self, Plain};
-use super::transport::Transport;
+use super::site::Site;
 use super::venue::{Setup, meet_speaking, meet_with};
-use crate::Harness;
 
 /// How long each message is, so that what nobody reads does not vanish in the buffers of the sockets.
 const LENGTH: usize = 4000;
@@ -18,11 +16,9 @@ const MESSAGES: u64 = 4000;
 /// How many are said before everyone who listens has to have heard them. Below the size of the outbox.
 const AT_ONCE: u64 = 16;
 
-pub(super) fn a_slow_member_is_told_exactly_what_it_missed<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn a_slow_member_is_told_exactly_what_it_missed(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.hub.outbox.messages = 2 * AT_ONCE as usize);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut talker, mut listener, mut slow] =
             venue.people(["talker", "listener", "slow"]).await;
         talk(&mut talker, &mut listener, MESSAGES).await;
@@ -44,11 +40,9 @@ pub(super) fn a_slow_member_is_told_exactly_what_it_missed<H: Harness, T: Transp
     });
 }
 
-pub(super) fn a_slow_member_may_fall_behind_again_and_again<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn a_slow_member_may_fall_behind_again_and_again(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.hub.outbox.bytes = 2 * AT_ONCE as usize * 4200);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut talker, mut listener, mut slow] =
             venue.people(["talker", "listener", "slow"]).await;
         let mut next = 1;
@@ -67,14 +61,12 @@ pub(super) fn a_slow_member_may_fall_behind_again_and_again<H: Harness, T: Trans
     });
 }
 
-pub(super) fn a_slow_member_may_be_disconnected_instead<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn a_slow_member_may_be_disconnected_instead(site: &dyn Site) {
     let setup = Setup::with(|setup| {
         setup.hub.outbox.messages = 2 * AT_ONCE as usize;
         setup.hub.outbox.slow_consumer = SlowConsumer::Disconnect;
     });
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut talker, mut listener, mut slow] =
             venue.people(["talker", "listener", "slow"]).await;
         let mut said = 0;
@@ -106,11 +98,9 @@ pub(super) fn a_slow_member_may_be_disconnected_instead<H: Harness, T: Transport
     });
 }
 
-pub(super) fn a_message_larger_than_an_outbox_is_told_of<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn a_message_larger_than_an_outbox_is_told_of(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.hub.outbox.bytes = 1000);
-    meet_with::<H, T>(harness, setup, async |venue| {
+    meet_with(site, setup, async |venue| {
         let [mut alice, mut bob] = venue.people(["alice", "bob"]).await;
         alice.says(&message(1)).await;
         for person in [&mut alice, &mut bob] {
@@ -126,10 +116,10 @@ pub(super) fn a_message_larger_than_an_outbox_is_told_of<H: Harness, T: Transpor
     });
 }
 
-pub(super) fn what_was_missed_is_told_for_each_room<H: Harness, T: Transport<H::Net>>(harness: H) {
+pub(super) fn what_was_missed_is_told_for_each_room(site: &dyn Site) {
     let setup = Setup::with(|setup| setup.hub.outbox.messages = 2 * AT_ONCE as usize);
-    meet_speaking::<H, T, _>(
-        harness,
+    meet_speaking(
+        site,
         setup,
         || Plain,
         async |venue| {
@@ -170,13 +160,11 @@ pub(super) fn what_was_missed_is_told_for_each_room<H: Harness, T: Transport<H::
     );
 }
 
-pub(super) fn what_was_said_while_one_was_away_is_not_missed<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-) {
+pub(super) fn what_was_said_while_one_was_away_is_not_missed(site: &dyn Site) {
     const ROUNDS: u64 = 3;
     let setup = Setup::with(|setup| setup.hub.outbox.messages = 2 * AT_ONCE as usize);
-    meet_speaking::<H, T, _>(
-        harness,
+    meet_speaking(
+        site,
         setup,
         || Plain,
         async |venue| {
@@ -184,7 +172,7 @@ pub(super) fn what_was_said_while_one_was_away_is_not_missed<H: Harness, T: Tran
             let mut slow = plain::person(&venue, "slow", &["a"]).await;
             talker.hears("#a joined slow").await;
             let mut number = 0;
-            let talk = async |talker: &mut Person<_>, number: &mut u64, messages| {
+            let talk = async |talker: &mut Person, number: &mut u64, messages| {
                 for _ in 0..messages {
                     *number += 1;
                     talker.says(&format!("say a {}", message(*number))).await;
@@ -262,14 +250,14 @@ fn message(n: u64) -> String {
     start + &rest
 }
 
-async fn talk<S: Duplex>(talker: &mut Person<S>, listener: &mut Person<S>, messages: u64) {
+async fn talk(talker: &mut Person, listener: &mut Person, messages: u64) {
     talk_on(talker, listener, 1..=messages).await;
 }
 
 /// Lets one talk as quickly as itself and the other one can hear it.
-async fn talk_on<S: Duplex>(
-    talker: &mut Person<S>,
-    listener: &mut Person<S>,
+async fn talk_on(
+    talker: &mut Person,
+    listener: &mut Person,
     numbers: std::ops::RangeInclusive<u64>,
 ) {
     let numbers: Vec<_> = numbers.collect();
@@ -285,12 +273,12 @@ async fn talk_on<S: Duplex>(
     }
 }
 
-async fn listen<S: Duplex>(slow: &mut Person<S>, until: &str) -> Account {
+async fn listen(slow: &mut Person, until: &str) -> Account {
     listen_from(slow, 1, until).await
 }
 
 /// Checks that what is heard and what is said to be missed is everything, once, in order.
-async fn listen_from<S: Duplex>(slow: &mut Person<S>, next: u64, until: &str) -> Account {
+async fn listen_from(slow: &mut Person, next: u64, until: &str) -> Account {
     let mut account = Account {
         next,
         heard: 0,

@@ -3,20 +3,19 @@ use std::time::Duration;
 
 use chat_core::hub::{Hub, HubConfig};
 use chat_core::protocol::{Protocol, TextProtocol};
-use chat_core::runtime::{Address, Runtime};
+use chat_core::runtime::Runtime;
 use chat_core::server::{Server, ServerConfig};
 
 use super::person::Person;
-use super::transport::Transport;
-use crate::{Harness, waiting_for};
+use super::site::{Door, Site, Way};
+use crate::waiting_for;
 
 /// Where people meet: a server that listens on one kind of socket, and the way in.
-pub(super) struct Venue<H: Harness, T: Transport<H::Net>> {
+pub(super) struct Venue<'a> {
+    pub(super) site: &'a dyn Site,
     pub(super) runtime: Arc<dyn Runtime>,
-    pub(super) net: Arc<H::Net>,
     pub(super) server: Server,
-    pub(super) address: Address,
-    place: T::Place,
+    pub(super) way: Way,
 }
 
 /// How a venue is set up.
@@ -35,65 +34,57 @@ impl Setup {
 }
 
 /// Opens a venue as it comes, and lets `scene` happen there.
-pub(super) fn meet<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-    scene: impl AsyncFnOnce(Venue<H, T>),
-) {
-    meet_with(harness, Setup::default(), scene);
+pub(super) fn meet(site: &dyn Site, scene: impl AsyncFnOnce(Venue<'_>)) {
+    meet_with(site, Setup::default(), scene);
 }
 
 /// The same with limits of one's own.
-pub(super) fn meet_with<H: Harness, T: Transport<H::Net>>(
-    harness: H,
-    setup: Setup,
-    scene: impl AsyncFnOnce(Venue<H, T>),
-) {
-    meet_speaking(harness, setup, TextProtocol::default, scene);
+pub(super) fn meet_with(site: &dyn Site, setup: Setup, scene: impl AsyncFnOnce(Venue<'_>)) {
+    meet_speaking(site, setup, TextProtocol::default, scene);
 }
 
 /// The same in another language than text.
-pub(super) fn meet_speaking<H: Harness, T: Transport<H::Net>, P: Protocol + Send + 'static>(
-    harness: H,
+pub(super) fn meet_speaking<P: Protocol + Send + 'static>(
+    site: &dyn Site,
     setup: Setup,
     protocol: impl Fn() -> P + Send + Sync + 'static,
-    scene: impl AsyncFnOnce(Venue<H, T>),
+    scene: impl AsyncFnOnce(Venue<'_>),
 ) {
-    harness.block_on(async {
-        let (runtime, net) = (harness.runtime(), harness.net());
-        waiting_for("a listener");
-        let (listener, place) = T::listen(&net).await.expect("a free place is bound");
+    site.run(Box::pin(async {
+        let runtime = site.runtime();
+        let Door { listener, way } = site.listen().await.expect("a free place is bound");
         let hub = Hub::new(runtime.clone(), setup.hub);
         let server = Server::new(hub, Arc::clone(&runtime), setup.server);
         let address = server.listen(listener, protocol);
+        address.expect("a listener has an address");
         let venue = Venue {
+            site,
             runtime,
-            net,
             server,
-            address: address.expect("a listener has an address"),
-            place,
+            way,
         };
         scene(venue).await;
-    });
+    }));
 }
 
-impl<H: Harness, T: Transport<H::Net>> Venue<H, T> {
+impl Venue<'_> {
     /// Somebody who has connected, and has not been welcomed yet.
-    pub(super) async fn stranger(&self, name: &str) -> Person<T::Stream> {
+    pub(super) async fn stranger(&self, name: &str) -> Person {
         waiting_for("a connection to the server");
-        let stream = T::connect(&self.net, &self.address).await;
+        let stream = self.way.connect().await;
         let stream = stream.expect("the connection is made");
         Person::new(name, stream, &self.runtime)
     }
 
     /// Somebody who has been welcomed, and the nick they were given.
-    pub(super) async fn guest(&self, name: &str) -> (Person<T::Stream>, String) {
+    pub(super) async fn guest(&self, name: &str) -> (Person, String) {
         let mut person = self.stranger(name).await;
         let nick = is_welcomed(&mut person).await;
         (person, nick)
     }
 
     /// Somebody of that nick in `#general`.
-    pub(super) async fn person(&self, nick: &str) -> Person<T::Stream> {
+    pub(super) async fn person(&self, nick: &str) -> Person {
         let (mut person, guest) = self.guest(nick).await;
         person.says(&format!("/nick {nick}")).await;
         person.hears(&format!("* {guest} is now {nick}")).await;
@@ -101,8 +92,8 @@ impl<H: Harness, T: Transport<H::Net>> Venue<H, T> {
     }
 
     /// People in `#general`, none of whom has anything to hear yet.
-    pub(super) async fn people<const N: usize>(&self, nicks: [&str; N]) -> [Person<T::Stream>; N] {
-        let mut people: Vec<Person<T::Stream>> = Vec::new();
+    pub(super) async fn people<const N: usize>(&self, nicks: [&str; N]) -> [Person; N] {
+        let mut people: Vec<Person> = Vec::new();
         for nick in nicks {
             let (mut person, guest) = self.guest(nick).await;
             person.says(&format!("/nick {nick}")).await;
@@ -130,15 +121,10 @@ impl<H: Harness, T: Transport<H::Net>> Venue<H, T> {
             self.runtime.sleep(Duration::from_millis(2)).await;
         }
     }
-
-    /// Takes the server out of the venue, and keeps what it listens on.
-    pub(super) fn into_server(self) -> (Server, T::Place) {
-        (self.server, self.place)
-    }
 }
 
 /// Hears the welcome, and returns the nick in it.
-pub(super) async fn is_welcomed<S: chat_core::runtime::Duplex>(person: &mut Person<S>) -> String {
+pub(super) async fn is_welcomed(person: &mut Person) -> String {
     let welcome = person.line().await;
     let nick = welcome
         .strip_prefix("* welcome, ")

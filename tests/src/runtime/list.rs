@@ -1,7 +1,7 @@
-use super::transport::Tcp;
-#[cfg(unix)]
-use super::transport::Unix;
 use super::{blocking, group, interval, shutdown, sockets, spawn, task, timeout, timer};
+use crate::transport::Tcp;
+#[cfg(unix)]
+use crate::transport::Unix;
 use crate::{Case, Harness, Outcome};
 
 /// All cases of the runtime contract.

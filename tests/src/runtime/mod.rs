@@ -14,6 +14,5 @@ mod spawn;
 mod task;
 mod timeout;
 mod timer;
-mod transport;
 
 pub use list::{cases, check};

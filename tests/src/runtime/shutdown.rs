@@ -10,7 +10,7 @@ use futures::executor::block_on;
 use futures::io::AsyncReadExt;
 use futures::stream::StreamExt;
 
-use super::transport::{Tcp, pair};
+use crate::transport::{Tcp, pair};
 use crate::{Ending, Harness, Outcome, waiting_for};
 
 pub(super) fn tasks_that_wait_when_the_runtime_ends_are_cancelled<H: Harness>(

@@ -14,7 +14,7 @@ use futures::executor::block_on;
 use futures::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::foreign::on_a_foreign_thread;
-use super::transport::{Transport, pair};
+use crate::transport::{Transport, pair};
 use crate::{Harness, Outcome, waiting_for};
 
 pub(super) fn a_stream_carries_bytes_both_ways<H: Harness, T: Transport<H::Net>>(harness: H) {
@@ -330,7 +330,7 @@ pub(super) fn sockets_can_be_made_on_a_foreign_thread<H: Harness, T: Transport<H
 }
 
 fn ends<N: chat_core::runtime::Net, T: Transport<N>>(
-    pair: super::transport::Pair<N, T>,
+    pair: crate::transport::Pair<N, T>,
 ) -> (T::Stream, T::Stream) {
     (pair.client, pair.server)
 }

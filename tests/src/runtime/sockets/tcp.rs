@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use chat_core::runtime::{Address, Listener, Net};
 use futures::io::AsyncWriteExt;
 
-use crate::runtime::transport::{Tcp, pair};
+use crate::transport::{Tcp, pair};
 use crate::{Harness, waiting_for};
 
 pub(in crate::runtime) fn a_port_of_zero_picks_a_free_port<H: Harness>(harness: H) {

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use chat_core::runtime::{Address, Listener, Net};
 
-use crate::runtime::transport::SocketPath;
+use crate::transport::SocketPath;
 use crate::{Harness, waiting_for};
 
 pub(in crate::runtime) fn a_listener_tells_its_path<H: Harness>(harness: H) {

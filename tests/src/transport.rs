@@ -12,11 +12,11 @@ use chat_core::runtime::{Address, Duplex, Listener, Net};
 use crate::{Harness, waiting_for};
 
 /// A kind of socket.
-pub(super) trait Transport<N: Net>: 'static {
+pub(crate) trait Transport<N: Net>: 'static {
     type Stream: Duplex;
     type Listener: Listener<Stream = Self::Stream>;
     /// Where nobody else listens. Dropping it cleans up.
-    type Place: Send + 'static;
+    type Place: Send + Sync + 'static;
 
     fn free_place() -> Self::Place;
 
@@ -28,7 +28,7 @@ pub(super) trait Transport<N: Net>: 'static {
     fn connect(net: &N, to: Address) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-pub(super) struct Tcp;
+pub(crate) struct Tcp;
 
 impl<N: Net> Transport<N> for Tcp {
     type Stream = N::TcpStream;
@@ -50,7 +50,7 @@ impl<N: Net> Transport<N> for Tcp {
 }
 
 #[cfg(unix)]
-pub(super) struct Unix;
+pub(crate) struct Unix;
 
 #[cfg(unix)]
 impl<N: Net> Transport<N> for Unix {
@@ -79,11 +79,11 @@ impl<N: Net> Transport<N> for Unix {
 
 /// A path for a socket in the directory for temporary files, removed when dropped.
 #[cfg(unix)]
-pub(super) struct SocketPath(pub(super) PathBuf);
+pub(crate) struct SocketPath(pub(super) PathBuf);
 
 #[cfg(unix)]
 impl SocketPath {
-    pub(super) fn free() -> Self {
+    pub(crate) fn free() -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("chat-conformance-{}-{number}", std::process::id());
@@ -102,16 +102,16 @@ impl Drop for SocketPath {
 }
 
 /// Both ends of a connection, and the listener that it came about at.
-pub(super) struct Pair<N: Net, T: Transport<N>> {
-    pub(super) client: T::Stream,
-    pub(super) server: T::Stream,
+pub(crate) struct Pair<N: Net, T: Transport<N>> {
+    pub(crate) client: T::Stream,
+    pub(crate) server: T::Stream,
     /// The client's address, as the server sees it.
-    pub(super) peer: Address,
-    pub(super) listener: T::Listener,
+    pub(crate) peer: Address,
+    pub(crate) listener: T::Listener,
 }
 
 /// A connection between two sockets of the harness.
-pub(super) async fn pair<H: Harness, T: Transport<H::Net>>(harness: &H) -> Pair<H::Net, T> {
+pub(crate) async fn pair<H: Harness, T: Transport<H::Net>>(harness: &H) -> Pair<H::Net, T> {
     let net = harness.net();
     let place = T::free_place();
     waiting_for("a listener");
