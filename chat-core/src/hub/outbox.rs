@@ -335,18 +335,22 @@ impl Outbox {
         self.answer_bytes.store(0, Ordering::Relaxed);
     }
 
-    /// The events for this session alone that nobody has taken.
+    /// Takes out the events for this session alone that nobody has taken. What else waits, such as answers and
+    /// the last words, stays for the peer that may still be there.
     pub(crate) fn take_direct(&self) -> Vec<Arc<SharedEvent>> {
-        self.keep_direct();
         let mut state = self.lock();
+        let mut direct = Vec::new();
+        state.queue.retain(|entry| match entry {
+            Outgoing::Direct(event) => {
+                direct.push(Arc::clone(event));
+                false
+            }
+            _ => true,
+        });
         state.direct = Load::default();
         state.lead = 0;
-        let events = std::mem::take(&mut state.queue).into_iter();
-        let direct = events.filter_map(|entry| match entry {
-            Outgoing::Direct(event) => Some(event),
-            _ => None,
-        });
-        direct.collect()
+        state.find_lead();
+        direct
     }
 
     /// Queues events for this session alone that were accepted before, whatever the limits are.

@@ -60,6 +60,27 @@ fn push(outbox: &Outbox, event: &Arc<SharedEvent>) {
     outbox.push_room(event, &mut Wakes::default());
 }
 
+#[test]
+fn taking_private_messages_out_leaves_the_rest_in_order() {
+    let outbox = outbox(8);
+    push(&outbox, &message("a", 1));
+    assert!(outbox.push_direct(private(), &mut Wakes::default()));
+    outbox.push_reply(b"answer".as_slice().into(), &mut Wakes::default());
+    assert!(outbox.push_direct(private(), &mut Wakes::default()));
+    outbox.seal(CloseReason::Superseded.into(), b"bye".as_slice().into());
+    assert_eq!(outbox.take_direct().len(), 2);
+    assert!(outbox.take_direct().is_empty());
+    let mut taken = Vec::new();
+    assert!(!outbox.take(usize::MAX, &mut taken));
+    let reply = |entry: &Outgoing, bytes: &[u8]| matches!(entry, Outgoing::Reply(reply) if **reply == *bytes);
+    assert!(matches!(taken[0], Outgoing::Room(_)), "{taken:?}");
+    assert!(
+        reply(&taken[1], b"answer") && reply(&taken[2], b"bye"),
+        "{taken:?}"
+    );
+    assert_eq!((taken.len(), outbox.answer_bytes()), (3, 0));
+}
+
 /// What was taken, as short words: `rust 7`, `rust +` (an arrival), `rust missed 3–5 +2`, `private`,
 /// `reply`.
 fn take(outbox: &Outbox) -> Vec<String> {
