@@ -1,3 +1,8 @@
+use super::json::{
+    closing as json_closing, detection as json_detection, duplicates as json_duplicates,
+    errors as json_errors, events as json_events, frames as json_frames, requests as json_requests,
+    resuming as json_resuming, tokens as json_tokens,
+};
 use super::site::On;
 use super::{
     crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience, private,
@@ -213,6 +218,129 @@ macro_rules! __chat_cases {
                     a_session_needs_a_nick_and_a_room_to_talk,
                     protocols_share_one_hub,
                 }
+            }
+            json_frames {
+                each {
+                    an_answer_has_the_id_of_its_request,
+                    requests_that_come_at_once_are_answered_in_order,
+                    half_a_request_is_none_until_the_other_half_comes,
+                    a_program_may_send_its_requests_byte_by_byte,
+                    a_request_may_have_32768_bytes,
+                    a_request_that_is_too_long_is_refused_once_and_skipped,
+                    an_empty_line_is_no_request,
+                    what_is_no_json_object_is_refused_and_ends_nothing,
+                    what_is_not_known_in_a_request_is_ignored,
+                    the_last_request_needs_no_newline,
+                    half_a_request_that_is_left_behind_does_nothing,
+                }
+                once {}
+            }
+            json_requests {
+                each {
+                    hello_gives_a_nick_and_a_token,
+                    hello_may_be_tried_again_after_a_refusal,
+                    a_program_may_be_in_several_rooms,
+                    join_tells_what_the_room_is_like,
+                    leave_is_heard_by_both_sides,
+                    say_is_numbered_and_heard_by_everybody,
+                    message_reaches_one_person_wherever_they_are,
+                    topic_is_set_told_and_taken_away,
+                    rooms_are_those_with_somebody_in_them,
+                    who_lists_members_with_their_roles,
+                    history_is_read_by_number,
+                    nick_is_heard_once_however_many_rooms_are_shared,
+                    ping_is_answered_also_before_hello,
+                    quit_is_heard_once_and_frees_the_nick,
+                }
+                once {}
+            }
+            json_events {
+                each {
+                    a_slow_program_is_told_exactly_what_it_missed,
+                    changes_that_are_missed_are_counted,
+                    a_program_hears_only_of_the_rooms_that_it_is_in,
+                    all_programs_hear_a_room_in_the_same_order,
+                    a_silent_program_is_pinged_and_then_sent_away,
+                }
+                once {}
+            }
+            json_errors {
+                each {
+                    missing_field_names_what_is_missing,
+                    bad_field_is_a_value_that_cannot_be,
+                    unknown_op_is_no_request,
+                    hello_first_is_for_all_that_needs_a_nick,
+                    bad_names_and_texts_are_refused,
+                    names_that_are_taken_or_nobodys_are_refused,
+                    rooms_one_is_in_and_not_in_are_told_apart,
+                    too_many_rooms_are_those_of_one_and_of_all,
+                    room_full_leaves_everything_as_it_was,
+                    away_is_whoever_may_come_back,
+                    recipient_full_is_whoever_does_not_read,
+                    too_many_ids_is_told_before_the_room_has_the_message,
+                }
+                once {}
+            }
+            json_closing {
+                each {
+                    a_server_that_stops_says_so_to_programs,
+                    a_program_without_a_nick_is_sent_away_whatever_it_sends,
+                    a_program_that_sends_too_fast_is_heard_later,
+                    a_program_that_floods_for_too_long_is_sent_away,
+                    a_slow_program_may_be_disconnected_and_come_back,
+                    a_program_that_takes_nothing_is_sent_away_and_may_come_back,
+                    a_full_server_says_so_in_json_where_only_that_is_spoken,
+                    an_address_may_be_full_or_too_fast,
+                }
+                once {}
+            }
+            json_detection {
+                each {
+                    the_first_byte_tells_the_protocol,
+                    whoever_is_silent_at_first_is_greeted_as_a_person,
+                    a_program_that_was_greeted_as_a_person_may_say_hello_after_all,
+                    people_and_programs_hear_each_other,
+                    a_program_that_lost_its_connection_is_away_for_people_too,
+                }
+                once {}
+            }
+            json_resuming {
+                each {
+                    whoever_comes_back_in_time_was_never_gone,
+                    whoever_does_not_come_back_in_time_has_left,
+                    the_grace_time_begins_anew_with_each_loss,
+                    what_memory_no_longer_holds_is_missed_exactly,
+                    rooms_that_are_not_asked_for_tell_only_what_is_new,
+                    what_too_much_was_missed_for_is_told_as_missed,
+                    however_a_connection_is_lost_its_session_is_kept,
+                    nothing_is_lost_or_doubled_however_often_one_comes_back,
+                    private_messages_that_waited_are_carried_over,
+                    only_so_many_lost_sessions_are_kept,
+                }
+                once {}
+            }
+            json_tokens {
+                each {
+                    a_token_that_is_nobodys_opens_nothing,
+                    guessing_disturbs_nobody,
+                    tokens_have_nothing_in_common,
+                    nobody_else_ever_sees_a_token,
+                    a_token_in_use_takes_the_session_from_its_connection,
+                    of_many_who_claim_a_session_at_once_one_has_it,
+                    a_token_dies_with_quit,
+                }
+                once {}
+            }
+            json_duplicates {
+                each {
+                    an_id_that_is_used_again_says_nothing_again,
+                    copies_that_come_at_once_are_said_once,
+                    an_id_is_remembered_when_one_comes_back,
+                    an_id_belongs_to_its_session_and_room,
+                    what_was_refused_can_be_said_under_its_id,
+                    an_id_is_remembered_for_its_time_when_others_come,
+                }
+                once {}
             }
             shutdown {
                 each {

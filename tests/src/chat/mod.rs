@@ -13,6 +13,7 @@ mod general;
 mod greedy;
 mod history;
 mod input;
+mod json;
 mod leaving;
 mod limits;
 mod lines;

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::hub::{Hub, HubConfig};
-use chat_core::protocol::{Protocol, TextProtocol};
+use chat_core::policy::{AllowAll, Policy};
+use chat_core::protocol::{DetectProtocol, Protocol, TextProtocol};
 use chat_core::runtime::Runtime;
 use chat_core::server::{Server, ServerConfig};
 
@@ -23,6 +24,8 @@ pub(super) struct Venue<'a> {
 pub(super) struct Setup {
     pub(super) hub: HubConfig,
     pub(super) server: ServerConfig,
+    /// Who decides; nobody by default.
+    pub(super) policy: Option<Arc<dyn Policy>>,
 }
 
 impl Setup {
@@ -43,6 +46,16 @@ pub(super) fn meet_with(site: &dyn Site, setup: Setup, scene: impl AsyncFnOnce(V
     meet_speaking(site, setup, TextProtocol::default, scene);
 }
 
+/// A venue as it comes where both text and JSON are spoken.
+pub(super) fn meet_both(site: &dyn Site, scene: impl AsyncFnOnce(Venue<'_>)) {
+    meet_both_with(site, Setup::default(), scene);
+}
+
+/// The same with limits of one's own.
+pub(super) fn meet_both_with(site: &dyn Site, setup: Setup, scene: impl AsyncFnOnce(Venue<'_>)) {
+    meet_speaking(site, setup, DetectProtocol::default, scene);
+}
+
 /// The same in another language than text.
 pub(super) fn meet_speaking<P: Protocol + Send + 'static>(
     site: &dyn Site,
@@ -53,7 +66,8 @@ pub(super) fn meet_speaking<P: Protocol + Send + 'static>(
     site.run(Box::pin(async {
         let runtime = site.runtime();
         let Door { listener, way } = site.listen().await.expect("a free place is bound");
-        let hub = Hub::new(runtime.clone(), setup.hub);
+        let policy = setup.policy.unwrap_or_else(|| Arc::new(AllowAll));
+        let hub = Hub::with_policy(runtime.clone(), setup.hub, policy);
         let server = Server::new(hub, Arc::clone(&runtime), setup.server);
         let address = server.listen(listener, protocol);
         address.expect("a listener has an address");
@@ -81,6 +95,15 @@ impl Venue<'_> {
         let mut person = self.stranger(name).await;
         let nick = is_welcomed(&mut person).await;
         (person, nick)
+    }
+
+    /// Somebody of that nick in `#general`, where both text and JSON are spoken: the first line tells which.
+    pub(super) async fn talker(&self, nick: &str) -> Person {
+        let mut person = self.stranger(nick).await;
+        person.says(&format!("/nick {nick}")).await;
+        let guest = is_welcomed(&mut person).await;
+        person.hears(&format!("* {guest} is now {nick}")).await;
+        person
     }
 
     /// Somebody of that nick in `#general`.
