@@ -3,6 +3,7 @@ use super::json::{
     errors as json_errors, events as json_events, frames as json_frames, requests as json_requests,
     resuming as json_resuming, tokens as json_tokens,
 };
+use super::policy::{accounts, hooks};
 use super::site::On;
 use super::{
     crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience, private,
@@ -339,6 +340,33 @@ macro_rules! __chat_cases {
                     an_id_belongs_to_its_session_and_room,
                     what_was_refused_can_be_said_under_its_id,
                     an_id_is_remembered_for_its_time_when_others_come,
+                }
+                once {}
+            }
+            hooks {
+                each {
+                    what_is_allowed_happens,
+                    what_is_refused_has_no_effect_and_is_answered_with_the_reason,
+                    messages_may_be_rewritten,
+                    a_hook_that_panics_refuses_that_one_action,
+                    a_hook_that_never_decides_refuses_in_time,
+                    a_slow_hook_delays_only_its_own_session,
+                    what_waits_for_a_decision_is_dropped_with_its_connection,
+                    whoever_connects_may_be_turned_away,
+                    whoever_waits_to_be_let_in_is_heard_afterwards,
+                    a_person_may_be_kept_out_of_the_first_room,
+                    each_action_is_decided_once_and_by_what_is_known_of_its_author,
+                    what_happens_is_observed_once,
+                    an_observer_that_panics_changes_nothing,
+                }
+                once {}
+            }
+            accounts {
+                each {
+                    a_person_logs_in_with_a_password,
+                    a_program_logs_in_with_a_password_or_a_token,
+                    whoever_comes_back_has_the_account_of_the_session,
+                    where_there_are_no_accounts_nobody_logs_in,
                 }
                 once {}
             }

@@ -22,6 +22,7 @@ mod nicks;
 mod patience;
 mod person;
 mod plain;
+mod policy;
 mod private;
 mod rooms;
 mod sessions;

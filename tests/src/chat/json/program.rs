@@ -163,6 +163,13 @@ impl Program {
         }
     }
 
+    /// Whatever has happened; returns when the server has handled everything asked so far.
+    pub(in crate::chat) async fn catches_up(&mut self) -> Vec<Value> {
+        let ping = self.requests("ping", json!({})).await;
+        self.answer(&ping).await;
+        self.events.drain(..).collect()
+    }
+
     /// Nothing comes but the last frame, with this code, and the end.
     pub(in crate::chat) async fn is_sent_away(&mut self, code: &str) {
         let closing = self.event().await;
