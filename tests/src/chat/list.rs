@@ -1,3 +1,7 @@
+use super::client::cuts::Cuts;
+use super::client::{
+    cuts as client_cuts, reconnecting as client_reconnecting, requests as client_requests,
+};
 use super::json::{
     closing as json_closing, detection as json_detection, duplicates as json_duplicates,
     errors as json_errors, events as json_events, frames as json_frames, requests as json_requests,
@@ -20,9 +24,9 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
 }
 
 /// Tries a case of this suite, for three times as long as [`Harness::PATIENCE`]: people wait for each other
-/// many times in a case, and some of the cases move megabytes.
+/// many times in a case, and some of the cases move megabytes. More [`Cuts`] than usual have more time.
 pub fn run<H: Harness>(case: &Case<H>) -> Outcome {
-    case.run_on(H::new, 3 * H::PATIENCE)
+    case.run_on(H::new, 3 * H::PATIENCE + Cuts::patience())
 }
 
 /// Runs the case called `name` and panics when it fails.
@@ -257,13 +261,14 @@ macro_rules! __chat_cases {
             }
             json_events {
                 each {
-                    a_slow_program_is_told_exactly_what_it_missed,
-                    changes_that_are_missed_are_counted,
                     a_program_hears_only_of_the_rooms_that_it_is_in,
                     all_programs_hear_a_room_in_the_same_order,
                     a_silent_program_is_pinged_and_then_sent_away,
                 }
-                once {}
+                once {
+                    a_slow_program_is_told_exactly_what_it_missed,
+                    changes_that_are_missed_are_counted,
+                }
             }
             json_errors {
                 each {
@@ -278,9 +283,10 @@ macro_rules! __chat_cases {
                     room_full_leaves_everything_as_it_was,
                     away_is_whoever_may_come_back,
                     recipient_full_is_whoever_does_not_read,
+                }
+                once {
                     too_many_ids_is_told_before_the_room_has_the_message,
                 }
-                once {}
             }
             json_closing {
                 each {
@@ -339,9 +345,10 @@ macro_rules! __chat_cases {
                     an_id_is_remembered_when_one_comes_back,
                     an_id_belongs_to_its_session_and_room,
                     what_was_refused_can_be_said_under_its_id,
+                }
+                once {
                     an_id_is_remembered_for_its_time_when_others_come,
                 }
-                once {}
             }
             hooks {
                 each {
@@ -369,6 +376,36 @@ macro_rules! __chat_cases {
                     where_there_are_no_accounts_nobody_logs_in,
                 }
                 once {}
+            }
+            client_requests {
+                each {
+                    a_client_may_ask_for_everything_there_is,
+                    a_client_hears_what_happens,
+                    a_client_is_told_why_it_is_refused,
+                    a_client_of_one_connection_ends_with_it,
+                    a_request_may_be_dropped_at_any_time,
+                    closing_waits_for_every_answer,
+                    a_client_that_is_dropped_takes_leave,
+                    whoever_takes_no_events_is_told_what_was_dropped,
+                    whoever_wants_backpressure_misses_nothing_of_what_fits,
+                }
+                once {}
+            }
+            client_reconnecting {
+                each {
+                    a_client_comes_back_and_nobody_notices,
+                    a_client_is_told_what_it_missed_while_it_was_away,
+                    a_client_whose_session_is_over_begins_a_new_one_and_says_so,
+                    a_client_gives_up_after_as_many_attempts_as_it_may_make,
+                    closing_goes_on_over_the_next_connection,
+                }
+                once {}
+            }
+            client_cuts {
+                each {}
+                once {
+                    connections_are_cut_anywhere_and_every_message_is_accounted_for,
+                }
             }
             shutdown {
                 each {

@@ -7,6 +7,7 @@
 //! That nothing was heard is never found out by waiting: whoever should have heard nothing asks the server
 //! a question, and the answer is the next thing to come.
 
+mod client;
 mod crowd;
 mod descriptors;
 mod general;
@@ -31,4 +32,5 @@ mod site;
 mod slow;
 mod venue;
 
+pub use client::cuts::Cuts;
 pub use list::{cases, check, run};

@@ -11,19 +11,13 @@ use std::process::ExitCode;
 use chat_conformance::bundled::{
     AsyncStd, SmolExecutor, SmolGlobal, TokioCurrentThread, TokioHandle, TokioMultiThread,
 };
-use options::{Options, Order};
+use clap::Parser;
+use options::Options;
 use report::Report;
 use run::Column;
 
 fn main() -> ExitCode {
-    let options = match Options::from_args(std::env::args().skip(1)) {
-        Ok(Order::Run(options)) => options,
-        Ok(Order::Help) => return print(options::HELP, ExitCode::SUCCESS),
-        Err(error) => {
-            eprintln!("compare-runtimes: {error}; --help tells more");
-            return ExitCode::from(2);
-        }
-    };
+    let options = Options::parse();
     let rows = rows::all();
     let rows: Vec<_> = rows
         .into_iter()
@@ -43,6 +37,7 @@ fn main() -> ExitCode {
             .collect();
         return print(&names, ExitCode::SUCCESS);
     }
+    options.cuts().set();
     // A case that fails panics, and its message is in the report.
     std::panic::set_hook(Box::new(|_| {}));
     let columns: Vec<Column> = vec![

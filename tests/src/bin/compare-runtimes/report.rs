@@ -137,7 +137,7 @@ fn cell(row: &Row, column: &Column) -> Cell {
 }
 
 fn subject(row: &Row) -> String {
-    format!("{}: {}", row.suite, row.subject)
+    format!("{}: {}", row.suite, row.subject.replace('_', " "))
 }
 
 fn line(text: &mut String, line: impl fmt::Display) {
