@@ -10,8 +10,8 @@ use super::json::{
 use super::policy::{accounts, hooks};
 use super::site::On;
 use super::{
-    crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience, private,
-    rooms, sessions, shutdown, slow,
+    control, crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience,
+    private, rooms, sessions, shutdown, slow,
 };
 use crate::transport::Tcp;
 #[cfg(unix)]
@@ -249,7 +249,7 @@ macro_rules! __chat_cases {
                     leave_is_heard_by_both_sides,
                     say_is_numbered_and_heard_by_everybody,
                     message_reaches_one_person_wherever_they_are,
-                    topic_is_set_told_and_taken_away,
+                    topic_is_set_told_asked_for_and_taken_away,
                     rooms_are_those_with_somebody_in_them,
                     who_lists_members_with_their_roles,
                     history_is_read_by_number,
@@ -278,7 +278,7 @@ macro_rules! __chat_cases {
                     hello_first_is_for_all_that_needs_a_nick,
                     bad_names_and_texts_are_refused,
                     names_that_are_taken_or_nobodys_are_refused,
-                    rooms_one_is_in_and_not_in_are_told_apart,
+                    not_in_is_for_rooms_that_one_is_not_in,
                     too_many_rooms_are_those_of_one_and_of_all,
                     room_full_leaves_everything_as_it_was,
                     away_is_whoever_may_come_back,
@@ -345,6 +345,7 @@ macro_rules! __chat_cases {
                     an_id_is_remembered_when_one_comes_back,
                     an_id_belongs_to_its_session_and_room,
                     what_was_refused_can_be_said_under_its_id,
+                    ids_that_are_settled_make_room_for_others,
                 }
                 once {
                     an_id_is_remembered_for_its_time_when_others_come,
@@ -363,6 +364,8 @@ macro_rules! __chat_cases {
                     whoever_waits_to_be_let_in_is_heard_afterwards,
                     a_person_may_be_kept_out_of_the_first_room,
                     each_action_is_decided_once_and_by_what_is_known_of_its_author,
+                    nobody_is_kept_from_leaving,
+                    guests_may_have_to_choose_a_nick,
                     what_happens_is_observed_once,
                     an_observer_that_panics_changes_nothing,
                 }
@@ -374,6 +377,16 @@ macro_rules! __chat_cases {
                     a_program_logs_in_with_a_password_or_a_token,
                     whoever_comes_back_has_the_account_of_the_session,
                     where_there_are_no_accounts_nobody_logs_in,
+                }
+                once {}
+            }
+            control {
+                each {
+                    the_server_may_say_something_in_a_room,
+                    somebody_may_be_kicked_out_of_a_room,
+                    a_room_may_be_closed,
+                    a_session_may_be_ended_for_good,
+                    a_subscription_hears_a_room_without_being_in_it,
                 }
                 once {}
             }

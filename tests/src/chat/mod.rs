@@ -8,6 +8,7 @@
 //! a question, and the answer is the next thing to come.
 
 mod client;
+mod control;
 mod crowd;
 mod descriptors;
 mod general;

@@ -100,7 +100,9 @@ pub(in crate::chat) fn people_and_programs_hear_each_other(site: &dyn Site) {
         robot.event().await;
         bob.hears("* robot set the topic of #general: greetings")
             .await;
-        robot.asks("topic", json!({ "room": "general" })).await;
+        robot
+            .asks("topic", json!({ "room": "general", "text": "" }))
+            .await;
         robot.event().await;
         bob.hears("* robot took away the topic of #general").await;
 

@@ -187,6 +187,49 @@ pub(in crate::chat) fn an_id_is_remembered_for_its_time_when_others_come(site: &
     });
 }
 
+pub(in crate::chat) fn ids_that_are_settled_make_room_for_others(site: &dyn Site) {
+    meet_both(site, async |venue| {
+        let mut alice = venue.program("alice", &["rust", "cats"]).await;
+        for (number, id) in [(1, "a"), (2, "b"), (3, "c")] {
+            assert_eq!(
+                say(&mut alice, "rust", "hi", id).await,
+                said("rust", number, false)
+            );
+        }
+        assert_eq!(
+            say(&mut alice, "cats", "hi", "b").await,
+            said("cats", 1, false)
+        );
+        let settles = |id: &str, settled: &str| json!({ "room": "rust", "text": "hi", "client_id": id, "settled": settled });
+        // That one and all before it in the room are forgotten, and no others.
+        assert_eq!(
+            alice.asks("say", settles("d", "b")).await,
+            said("rust", 4, false)
+        );
+        assert_eq!(
+            say(&mut alice, "rust", "hi", "c").await,
+            said("rust", 3, true)
+        );
+        assert_eq!(
+            say(&mut alice, "cats", "hi", "b").await,
+            said("cats", 1, true)
+        );
+        assert_eq!(
+            say(&mut alice, "rust", "hi", "a").await,
+            said("rust", 5, false)
+        );
+        // One that is not remembered does nothing.
+        assert_eq!(
+            alice.asks("say", settles("c", "b")).await,
+            said("rust", 3, true)
+        );
+        assert_eq!(
+            alice.asks("say", settles("c", "what?")).await,
+            said("rust", 3, true)
+        );
+    });
+}
+
 async fn say(program: &mut Program, room: &str, text: &str, id: &str) -> Value {
     let fields = json!({ "room": room, "text": text, "client_id": id });
     program.asks("say", fields).await

@@ -314,6 +314,8 @@ fn check_event(event: &Value) {
         "quit" => &["room", "nick", "reason"],
         "renamed" => &["room", "from", "nick"],
         "topic" => &["room", "nick", "topic"],
+        "kicked" => &["room", "nick", "reason"],
+        "room_closed" => &["room", "reason"],
         "missed" => &["room", "first", "last", "presence"],
         "ping" => &[],
         "closing" => &["code", "text"],

@@ -178,17 +178,28 @@ pub(in crate::chat) fn message_reaches_one_person_wherever_they_are(site: &dyn S
     });
 }
 
-pub(in crate::chat) fn topic_is_set_told_and_taken_away(site: &dyn Site) {
+pub(in crate::chat) fn topic_is_set_told_asked_for_and_taken_away(site: &dyn Site) {
     meet_both(site, async |venue| {
         let (mut alice, mut bob) = two_in_rust(&venue).await;
-        for topic in [json!("crabs"), json!("crabs and bears"), json!(null)] {
-            let ok = bob
-                .asks("topic", json!({ "room": "rust", "text": topic }))
-                .await;
-            assert_eq!(ok, json!({}));
+        for (text, topic) in [
+            ("crabs", json!("crabs")),
+            ("crabs and bears", json!("crabs and bears")),
+            ("", json!(null)),
+        ] {
+            let fields = json!({ "room": "rust", "text": text });
+            let answer = json!({ "room": "rust", "topic": topic });
+            assert_eq!(bob.asks("topic", fields).await, answer);
             let event = json!({ "event": "topic", "room": "rust", "nick": "bob", "topic": topic });
             bob.hears(event.clone()).await;
             alice.hears(event).await;
+            // Asking changes nothing, and nobody hears of it.
+            for fields in [
+                json!({ "room": "#RUST" }),
+                json!({ "room": "rust", "text": null }),
+            ] {
+                assert_eq!(alice.asks("topic", fields).await, answer);
+            }
+            bob.hears_nothing_more().await;
             let mut late = venue.silent_program("a late one").await;
             late.asks("hello", json!({})).await;
             let ok = late.asks("join", json!({ "room": "rust" })).await;

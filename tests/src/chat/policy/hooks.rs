@@ -11,8 +11,9 @@ use crate::chat::site::Site;
 use crate::chat::venue::{Venue, is_welcomed, meet_both_with, meet_speaking};
 
 /// What a program can ask for that is decided about.
-const HOOKS: [Hook; 5] = [
+const HOOKS: [Hook; 6] = [
     Hook::LogIn,
+    Hook::Topic,
     Hook::Join,
     Hook::Message,
     Hook::Private,
@@ -57,8 +58,10 @@ pub(in crate::chat) fn what_is_refused_has_no_effect_and_is_answered_with_the_re
                     json!({ "code": "denied", "text": NO }),
                     "{hook:?}"
                 );
-                carol.says(line(hook)).await;
-                carol.hears(&format!("! {NO}")).await;
+                if let Some(line) = line(hook) {
+                    carol.says(line).await;
+                    carol.hears(&format!("! {NO}")).await;
+                }
             }
             for program in [&mut alice, &mut bob] {
                 program.hears_nothing_more().await;
@@ -79,14 +82,18 @@ pub(in crate::chat) fn messages_may_be_rewritten(site: &dyn Site) {
     for when in [Rule::Now, Rule::Later] {
         let (house, setup) = House::open();
         house.rules(Hook::Message, when(What::Rewrite));
+        house.rules(Hook::Topic, when(What::Rewrite));
         house.rules(Hook::Private, when(What::Rewrite));
         meet_both_with(site, setup, async |venue| {
             let (mut alice, mut bob) = two(&venue).await;
-            for hook in [Hook::Message, Hook::Private] {
+            for hook in [Hook::Topic, Hook::Message, Hook::Private] {
                 assert!(tries(&mut alice, hook).await["ok"].is_object());
                 bob.hears(effect(hook, BETTER).expect("it is heard")).await;
             }
             // Its author hears it as everybody does, and so it is remembered.
+            alice
+                .hears(effect(Hook::Topic, BETTER).expect("it is heard"))
+                .await;
             alice.hears(message("rust", 1, "alice", BETTER)).await;
             let history = alice.asks("history", json!({ "room": "rust" })).await;
             assert_eq!(history["messages"][0]["text"], BETTER);
@@ -111,8 +118,10 @@ pub(in crate::chat) fn a_hook_that_panics_refuses_that_one_action(site: &dyn Sit
                 house.rules(hook, when(What::Panic));
                 let answer = tries(&mut alice, hook).await;
                 assert_eq!(answer["error"]["code"], "undecided", "{hook:?}: {answer}");
-                carol.says(line(hook)).await;
-                carol.hears("! that could not be decided; try again").await;
+                if let Some(line) = line(hook) {
+                    carol.says(line).await;
+                    carol.hears("! that could not be decided; try again").await;
+                }
                 bob.hears_nothing_more().await;
                 // That was all.
                 house.rules(hook, Rule::Now(What::Allow));
@@ -135,12 +144,17 @@ pub(in crate::chat) fn a_hook_that_never_decides_refuses_in_time(site: &dyn Site
         for hook in HOOKS {
             house.rules(hook, Rule::Never);
             let before = venue.runtime.now();
-            carol.says(line(hook)).await;
+            let line = line(hook);
+            if let Some(line) = line {
+                carol.says(line).await;
+            }
             let answer = tries(&mut alice, hook).await;
             let took = venue.runtime.now() - before;
             assert_eq!(answer["error"]["code"], "undecided", "{hook:?}: {answer}");
             assert!(took >= DECISION_TIMEOUT, "{hook:?} took {took:?}");
-            carol.hears("! that could not be decided; try again").await;
+            if line.is_some() {
+                carol.hears("! that could not be decided; try again").await;
+            }
         }
         alice.hears_nothing_more().await;
         bob.hears_nothing_more().await;
@@ -159,9 +173,12 @@ pub(in crate::chat) fn a_slow_hook_delays_only_its_own_session(site: &dyn Site) 
             let (op, fields) = request(hook);
             let slow = alice.requests(op, fields).await;
             let behind = alice.requests("rooms", json!({})).await;
-            carol.says(line(hook)).await;
-            carol.says("/help").await;
-            house.keeps_waiting(2).await;
+            let line = line(hook);
+            if let Some(line) = line {
+                carol.says(line).await;
+                carol.says("/help").await;
+            }
+            house.keeps_waiting(1 + usize::from(line.is_some())).await;
             house.rules(hook, Rule::Now(What::Allow));
             // Others go on, and those who wait hear of it.
             for _ in 0..3 {
@@ -176,12 +193,14 @@ pub(in crate::chat) fn a_slow_hook_delays_only_its_own_session(site: &dyn Site) 
             // What was asked behind it is answered behind it.
             assert!(alice.answer(&slow).await["ok"].is_object(), "{hook:?}");
             assert!(alice.answer(&behind).await["ok"].is_object(), "{hook:?}");
-            let answer =
-                carol.hears_until("* /join <room>        leave this room and join another one");
-            assert_eq!(answer.await.len(), 1, "{hook:?}");
-            carol
-                .hears_until("* anything else       say it to this room")
-                .await;
+            if line.is_some() {
+                let answer =
+                    carol.hears_until("* /join <room>        leave this room and join another one");
+                assert_eq!(answer.await.len(), 1, "{hook:?}");
+                carol
+                    .hears_until("* anything else       say it to this room")
+                    .await;
+            }
             alice.catches_up().await;
             let heard = bob.catches_up().await;
             if hook == Hook::Message {
@@ -325,20 +344,83 @@ pub(in crate::chat) fn each_action_is_decided_once_and_by_what_is_known_of_its_a
                 "Private alice (no account): psst to alice",
             ]
         );
-        // Neither are topics, questions, leaving, coming back, or guests who ask for no nick.
-        alice
-            .asks("topic", json!({ "room": "rust", "text": "crabs" }))
-            .await;
-        for op in ["who", "history", "leave"] {
+        let topic = json!({ "room": "rust", "text": "crabs" });
+        alice.asks("topic", topic).await;
+        // Neither are questions, leaving or coming back.
+        for op in ["topic", "who", "history", "leave"] {
             alice.asks(op, json!({ "room": "rust" })).await;
         }
         let mut alice = venue.resumed(&welcome.token, &[]).await;
         alice.asks("quit", json!({ "text": "lunch" })).await;
         let mut guest = venue.silent_program("a guest").await;
         guest.asks("hello", json!({})).await;
-        let none: [String; 0] = [];
-        assert_eq!(house.was_asked(), none);
+        assert_eq!(
+            house.was_asked(),
+            [
+                "Topic alice (no account): crabs in #rust",
+                "Quit alice (no account): lunch",
+                "Guest nobody (no account): to stay",
+            ]
+        );
     });
+}
+
+pub(in crate::chat) fn nobody_is_kept_from_leaving(site: &dyn Site) {
+    for (rule, reason) in [
+        (Rule::Now(What::Allow), json!("lunch")),
+        (Rule::Later(What::Allow), json!("lunch")),
+        (Rule::Now(What::Rewrite), json!(BETTER)),
+        (Rule::Later(What::Rewrite), json!(BETTER)),
+        (Rule::Now(What::Refuse), json!(null)),
+        (Rule::Later(What::Refuse), json!(null)),
+        (Rule::Now(What::Panic), json!(null)),
+        (Rule::Later(What::Panic), json!(null)),
+        (Rule::Never, json!(null)),
+    ] {
+        let (house, mut setup) = House::open();
+        setup.hub.decision_timeout = DECISION_TIMEOUT;
+        house.rules(Hook::Quit, rule);
+        meet_both_with(site, setup, async |venue| {
+            let (mut alice, mut bob) = two(&venue).await;
+            alice.asks("quit", json!({ "text": "lunch" })).await;
+            alice.is_sent_away("quit").await;
+            let quit =
+                json!({ "event": "quit", "room": "rust", "nick": "alice", "reason": reason });
+            bob.hears(quit).await;
+            bob.joins("general").await;
+            let mut carol = venue.talker("carol").await;
+            carol.says("/quit lunch").await;
+            carol.hears("* goodbye").await;
+            carol.hears_the_end().await;
+            let heard = bob.catches_up().await;
+            let quit = heard.last().expect("somebody quit");
+            assert_eq!(
+                (&quit["nick"], &quit["reason"]),
+                (&json!("carol"), &reason),
+                "{rule:?}"
+            );
+        });
+    }
+}
+
+pub(in crate::chat) fn guests_may_have_to_choose_a_nick(site: &dyn Site) {
+    for when in [Rule::Now, Rule::Later] {
+        let (house, setup) = House::open();
+        house.rules(Hook::Guest, when(What::Refuse));
+        meet_both_with(site, setup, async |venue| {
+            let mut alice = venue.silent_program("alice").await;
+            assert_eq!(alice.is_refused("hello", json!({})).await, "denied");
+            assert_eq!(alice.is_refused("rooms", json!({})).await, "hello_first");
+            alice.says_hello("alice").await;
+            let mut bob = venue.stranger("bob").await;
+            bob.says("").await;
+            bob.hears(&format!("! {NO}")).await;
+            bob.says("/nick bob").await;
+            bob.hears("* welcome, bob — you are in #general").await;
+            bob.says("hello").await;
+            bob.hears("[#general] bob: hello").await;
+        });
+    }
 }
 
 pub(in crate::chat) fn what_happens_is_observed_once(site: &dyn Site) {
@@ -409,7 +491,8 @@ async fn two(venue: &Venue<'_>) -> (Program, Program) {
 /// The request that is decided by `hook`, in the order in which they do not disturb each other.
 fn request(hook: Hook) -> (&'static str, Value) {
     match hook {
-        Hook::Connect => unreachable!("no request"),
+        Hook::Connect | Hook::Guest | Hook::Quit => unreachable!("decided in other cases"),
+        Hook::Topic => ("topic", json!({ "room": "rust", "text": "hello" })),
         Hook::LogIn => (
             "login",
             json!({ "account": "ann", "password": "open sesame" }),
@@ -422,16 +505,17 @@ fn request(hook: Hook) -> (&'static str, Value) {
     }
 }
 
-/// The same for a person.
-fn line(hook: Hook) -> &'static str {
-    match hook {
-        Hook::Connect => unreachable!("no line"),
+/// The same for a person, who cannot set topics.
+fn line(hook: Hook) -> Option<&'static str> {
+    Some(match hook {
+        Hook::Connect | Hook::Guest | Hook::Quit => unreachable!("decided in other cases"),
+        Hook::Topic => return None,
         Hook::LogIn => "/login ann open sesame",
         Hook::Nick => "/nick caroline",
         Hook::Join => "/join dogs",
         Hook::Message => "hello",
         Hook::Private => "/msg carol hello",
-    }
+    })
 }
 
 async fn tries(alice: &mut Program, hook: Hook) -> Value {
@@ -450,6 +534,9 @@ fn effect(hook: Hook, text: &str) -> Option<Value> {
         Hook::Nick => Some(json!({
             "event": "renamed", "room": "rust", "from": "alice", "nick": "Alice",
         })),
-        Hook::Connect | Hook::LogIn | Hook::Join => None,
+        Hook::Topic => {
+            Some(json!({ "event": "topic", "room": "rust", "nick": "alice", "topic": text }))
+        }
+        Hook::Connect | Hook::Guest | Hook::Quit | Hook::LogIn | Hook::Join => None,
     }
 }

@@ -17,9 +17,12 @@ pub(super) enum Hook {
     Connect,
     LogIn,
     Nick,
+    Guest,
     Join,
     Message,
     Private,
+    Topic,
+    Quit,
 }
 
 /// How it is decided.
@@ -202,6 +205,27 @@ impl Policy for House {
     fn private_message(&self, who: &Person<'_>, recipient: &Nick, body: Body) -> Decision<Body> {
         self.asked(Hook::Private, who, &format!("{body} to {recipient}"));
         self.decide(Hook::Private, body, better)
+    }
+
+    fn guest(&self, who: &Person<'_>) -> Decision<()> {
+        self.asked(Hook::Guest, who, "to stay");
+        self.decide(Hook::Guest, (), || ())
+    }
+
+    fn topic(
+        &self,
+        who: &Person<'_>,
+        room: &RoomName,
+        topic: Option<Body>,
+    ) -> Decision<Option<Body>> {
+        let shown = topic.as_ref().map_or("nothing", Body::as_str);
+        self.asked(Hook::Topic, who, &format!("{shown} in {room}"));
+        self.decide(Hook::Topic, topic, || Some(better()))
+    }
+
+    fn quit(&self, who: &Person<'_>, reason: Body) -> Decision<Option<Body>> {
+        self.asked(Hook::Quit, who, reason.as_str());
+        self.decide(Hook::Quit, Some(reason), || Some(better()))
     }
 
     fn observe(&self, event: &Event) {
