@@ -96,6 +96,12 @@ strikes! {
     LongLine => "line too long",
     /// A client connected again and again.
     Storm => "reconnect storm",
+    /// A client came back over another connection while it still had one.
+    SecondLogin => "logged in twice",
+    /// A client came back with a token that it had given up.
+    StaleToken => "stale token used",
+    /// The system gave no random bits for a token.
+    NoBits => "no random bits",
     /// The future of a connection was dropped between two of its polls.
     DroppedFuture => "connection future dropped",
     /// A hook took its time to decide.

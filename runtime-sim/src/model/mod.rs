@@ -6,21 +6,33 @@
 //! knows what each session has to hear, what has to make way for it, and what the notice of that says. What
 //! is encoded for a session, and what its client receives, must be exactly that, byte for byte.
 
-mod commands;
+mod json;
+mod ledger;
 mod outbox;
 mod person;
 mod promise;
+mod resume;
 mod room;
+mod session;
 mod sometimes;
+mod telling;
+mod text;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use chat_core::hub::HubError;
+use chat_core::protocol::Flow;
+use ledger::Ledger;
 
 pub(crate) use outbox::Limits;
 pub(crate) use person::{Person, Presence};
 pub use promise::{Broken, Promise};
 use room::Rooms;
+use session::{Session, SessionId};
 pub use sometimes::{Sometimes, Sort};
+pub(crate) use telling::Tongue;
 
 /// The number of a connection in the network.
 pub(crate) type Id = u64;
@@ -30,13 +42,28 @@ pub(crate) struct Model {
     pub(crate) limits: Limits,
     pub(crate) rooms: Rooms,
     /// Who has which nick, by its folded spelling.
-    pub(crate) nicks: BTreeMap<String, Id>,
-    pub(crate) last_guest: u64,
+    pub(crate) nicks: BTreeMap<String, SessionId>,
+    last_guest: u64,
     pub(crate) people: BTreeMap<Id, Person>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
+    last_session: SessionId,
+    /// Whom each token is for, the random bits that were drawn for the next one, how many sessions were kept
+    /// so far, and for how many of them the server has set its timer.
+    tokens: BTreeMap<u128, SessionId>,
+    drawn: Option<u128>,
+    parkings: u64,
+    graces: u64,
+    pub(crate) ledger: Ledger,
+    /// When connections came in, by who they come from.
+    arrivals: BTreeMap<u32, VecDeque<u64>>,
     pub(crate) broken: Option<Broken>,
     pub(crate) sometimes: Sometimes,
     /// Nanoseconds of virtual time, as of the last step.
     pub(crate) now: u64,
+    /// The same as the clock on the wall has it.
+    pub(crate) wall: SystemTime,
+    /// The connection whose frame is being handled.
+    pub(crate) handling: Option<Id>,
     pub(crate) shutdown: bool,
     /// Whether the shutdown future is being polled, and has not given its orders yet.
     pub(crate) giving_orders: bool,
@@ -76,9 +103,19 @@ impl Model {
             nicks: BTreeMap::new(),
             last_guest: 0,
             people: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            tokens: BTreeMap::new(),
+            drawn: None,
+            parkings: 0,
+            graces: 0,
+            ledger: Ledger::default(),
+            arrivals: BTreeMap::new(),
             broken: None,
             sometimes: Sometimes::default(),
             now: 0,
+            wall: SystemTime::UNIX_EPOCH,
+            handling: None,
             shutdown: false,
             giving_orders: false,
             stopping: false,
@@ -92,6 +129,37 @@ impl Model {
             accepted: 0,
             promptness,
         }
+    }
+
+    /// The server handles a line of a client, or one that was too long. Returns what that means for the
+    /// connection.
+    pub(crate) fn handles(&mut self, id: Id, text: Option<&[u8]>) -> Flow {
+        match self.tongue_of(id) {
+            Tongue::Text => self.handles_text(id, text),
+            Tongue::Json => self.handles_json(id, text),
+        }
+    }
+
+    /// The server handles a line that had to wait. What came of it is an `error`, or what was asked for.
+    pub(crate) fn handles_late(&mut self, id: Id, text: Option<&[u8]>, error: Option<&HubError>) {
+        let resume = match self.tongue_of(id) {
+            Tongue::Text => None,
+            Tongue::Json => text.and_then(|text| self.asks_for(text)),
+        };
+        if let Some(resume) = resume {
+            return self.done_waiting(id, resume, error);
+        }
+        // What hooks have said to others meanwhile is none of this.
+        self.verdict = match error {
+            Some(error @ (HubError::Denied(_) | HubError::Undecided)) => Some(error.to_string()),
+            _ => None,
+        };
+        self.handles(id, text);
+    }
+
+    fn tongue_of(&self, id: Id) -> Tongue {
+        let person = self.people.get(&id);
+        person.map_or(Tongue::Text, |person| person.tongue)
     }
 
     /// Notes that a connection is turned away.

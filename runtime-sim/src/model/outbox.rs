@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::sometimes::{Sometimes, Sort};
+use super::telling::{Telling, Tongue, bare};
 use super::{Line, line};
 
 /// What the server was configured to.
@@ -22,6 +23,13 @@ pub(crate) struct Limits {
     pub(crate) rate: u64,
     pub(crate) max_rooms: usize,
     pub(crate) max_members: usize,
+    pub(crate) max_rooms_each: usize,
+    pub(crate) max_parked: usize,
+    pub(crate) grace: u64,
+    pub(crate) decision: u64,
+    pub(crate) registration: u64,
+    /// In connections of one address for each second, and as many at once; 0 for no limit.
+    pub(crate) connect_rate: u64,
     pub(crate) window: usize,
     pub(crate) linger: u64,
     pub(crate) close: u64,
@@ -30,7 +38,7 @@ pub(crate) struct Limits {
 /// Something that happened in a room.
 #[derive(Clone, Debug)]
 pub(crate) struct RoomEvent {
-    pub(crate) line: Line,
+    pub(super) telling: Telling,
     pub(crate) weight: usize,
     pub(crate) room: Arc<str>,
     /// Of a message.
@@ -42,8 +50,8 @@ pub(crate) struct RoomEvent {
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Room(RoomEvent),
-    Direct(Line, usize),
-    Own(Line),
+    Direct(Telling, usize),
+    Own(Telling),
     Missed(Missed),
     /// The protocol does not see these go by.
     Reply(Line),
@@ -97,7 +105,7 @@ impl Queue {
 
     pub(crate) fn push_direct(
         &mut self,
-        line: Line,
+        telling: Telling,
         weight: usize,
         limits: &Limits,
         some: &mut Sometimes,
@@ -114,12 +122,42 @@ impl Queue {
             return false;
         }
         while !self.fits(limits, weight) && self.drop_oldest(some) {}
+        self.keep_direct(telling, weight);
+        true
+    }
+
+    /// Queues what is for this session alone, whether it fits or not.
+    fn keep_direct(&mut self, telling: Telling, weight: usize) {
         self.count += 1;
         self.bytes += weight;
         self.direct_count += 1;
         self.direct_bytes += weight;
-        self.entries.push_back(Entry::Direct(line, weight));
-        true
+        self.entries.push_back(Entry::Direct(telling, weight));
+    }
+
+    /// Takes what was for the session alone out of another queue, of which nothing else is kept but the
+    /// answers that its connection may have taken already.
+    pub(super) fn inherit(&mut self, other: &mut Self) -> usize {
+        let taken = other.entries.iter();
+        let taken = taken.take_while(|entry| matches!(entry, Entry::Reply(_)));
+        let taken = taken.count();
+        let mut inherited = 0;
+        for entry in other.entries.split_off(taken) {
+            if let Entry::Direct(telling, weight) = entry {
+                self.keep_direct(telling, weight);
+                inherited += 1;
+            }
+        }
+        inherited
+    }
+
+    /// Queues a note of messages that are not remembered any more.
+    pub(super) fn push_missed(&mut self, room: &Arc<str>, first: u64, last: u64) {
+        self.push_answer(Entry::Missed(Missed {
+            room: Arc::clone(room),
+            messages: Some((first, last)),
+            presence: 0,
+        }));
     }
 
     pub(crate) fn push_answer(&mut self, entry: Entry) {
@@ -223,7 +261,14 @@ impl Queue {
 }
 
 impl Missed {
-    pub(crate) fn line(&self) -> Line {
+    pub(crate) fn line(&self, tongue: Tongue) -> Line {
+        line(match tongue {
+            Tongue::Text => self.text(),
+            Tongue::Json => self.json(),
+        })
+    }
+
+    fn text(&self) -> String {
         let mut text = String::new();
         let room = &self.room;
         if let Some((first, last)) = self.messages {
@@ -236,6 +281,17 @@ impl Missed {
             text +=
                 &format!("* you missed {count} change{s} of members, nicks or topic in {room}\n");
         }
-        line(text)
+        text
+    }
+
+    fn json(&self) -> String {
+        let number = |number: Option<u64>| number.map_or("null".into(), |n| n.to_string());
+        format!(
+            "{{\"event\":\"missed\",\"room\":{},\"first\":{},\"last\":{},\"presence\":{}}}\n",
+            bare(&self.room),
+            number(self.messages.map(|(first, _)| first)),
+            number(self.messages.map(|(_, last)| last)),
+            self.presence,
+        )
     }
 }

@@ -2,12 +2,16 @@ use std::collections::VecDeque;
 
 use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
-use chat_core::protocol::TextProtocol;
+use chat_core::protocol::{JsonProtocol, TextProtocol};
 
+use super::json::ANY_TEXT;
 use super::outbox::{Entry, Queue};
 use super::promise::Promise;
+use super::resume::Claim;
+use super::session::SessionId;
 use super::sometimes::Sort;
-use super::{Id, Line, Model, line};
+use super::telling::Tongue;
+use super::{Id, Line, Model, json, text};
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,26 +26,43 @@ pub(crate) enum Presence {
     Gone,
 }
 
+/// Why a connection is told to close by somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    SlowConsumer,
+    Superseded,
+    Shutdown,
+}
+
 /// One connection: what its client has sent, and what the client has to hear.
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) client: u32,
+    pub(crate) tongue: Tongue,
     pub(crate) presence: Presence,
+    /// Its place in the hub, until it lets go of that.
+    pub(super) session: Option<SessionId>,
+    /// The session that it waits for.
+    pub(super) claim: Option<Claim>,
+    /// Whether its session was taken up elsewhere, and with that what was queued here.
+    pub(super) robbed: bool,
+    connected_at: u64,
+    /// Whether its address connects too fast.
+    too_fast: bool,
     /// What the client has sent and the server has not handled.
     sent: Vec<u8>,
     /// Whether the rest of a line that is too long is still to come.
     skipping: bool,
     /// Whether the client has closed its half.
     pub(crate) finished: bool,
-    pub(crate) nick: Option<String>,
-    /// The folded name of the room.
-    pub(crate) room: Option<String>,
-    pub(crate) welcomed: bool,
+    pub(super) welcomed: bool,
     pub(crate) queue: Queue,
     /// What was encoded and not received yet, and when that was said which is to arrive promptly.
     expected: VecDeque<(Line, Option<u64>)>,
     /// How much of the first of it was received.
     offset: usize,
+    /// What it was ordered first.
+    pub(super) order: Option<Order>,
     /// When it was ordered to close.
     pub(crate) ordered_at: Option<u64>,
     /// Whether the connection may end without a word, because a fault made it.
@@ -55,19 +76,24 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    fn new(client: u32, prompt: bool) -> Self {
+    fn new(client: u32, tongue: Tongue, prompt: bool, now: u64) -> Self {
         Self {
             client,
+            tongue,
             presence: Presence::New,
+            session: None,
+            claim: None,
+            robbed: false,
+            connected_at: now,
+            too_fast: false,
             sent: Vec::new(),
             skipping: false,
             finished: false,
-            nick: None,
-            room: None,
             welcomed: false,
             queue: Queue::default(),
             expected: VecDeque::new(),
             offset: 0,
+            order: None,
             ordered_at: None,
             excused: false,
             prompt,
@@ -83,7 +109,38 @@ impl Person {
 
     /// Whether the client has received everything.
     pub(crate) fn is_told(&self) -> bool {
-        self.expected.is_empty() && self.queue.entries.is_empty()
+        // What is left in a queue that was robbed are answers that may have been taken out of it before.
+        self.expected.is_empty() && (self.robbed || self.queue.entries.is_empty())
+    }
+
+    /// Whether it has been open, and served, since before an instant.
+    pub(crate) fn is_open_since(&self, at: u64) -> bool {
+        let served = self.presence == Presence::Open && self.listens && !self.excused;
+        served && self.connected_at < at
+    }
+
+    /// Tells it to close. The first order stands.
+    pub(super) fn is_ordered(&mut self, order: Order, now: u64) {
+        self.queue.closing = true;
+        self.order.get_or_insert(order);
+        if self.presence == Presence::Open {
+            self.ordered_at.get_or_insert(now);
+        }
+    }
+
+    /// Notes that it is told to close if its queue has overflowed.
+    pub(super) fn note_overflow(&mut self, now: u64) {
+        if self.queue.overflowed {
+            self.is_ordered(Order::SlowConsumer, now);
+        }
+    }
+
+    /// How long a line may be.
+    fn longest(&self) -> usize {
+        match self.tongue {
+            Tongue::Text => TextProtocol::MAX_LINE,
+            Tongue::Json => JsonProtocol::MAX_LINE,
+        }
     }
 
     /// What the client has not received, for people.
@@ -119,7 +176,7 @@ impl Person {
             return None;
         }
         let end = self.sent.iter().position(|&byte| byte == b'\n');
-        let limit = TextProtocol::MAX_LINE;
+        let limit = self.longest();
         let mut text = match end {
             Some(end) => {
                 let text: Vec<_> = self.sent.drain(..=end).collect();
@@ -139,6 +196,13 @@ impl Person {
     }
 }
 
+/// How many bytes of answers may wait before a client is not heard any more.
+const ANSWERS: usize = 64 * 1024;
+
+/// How many bytes a connection may hold itself: what it takes at once, the largest answer (a room's
+/// memory) behind it, and the answers to the frames of one poll.
+const TAKEN: usize = 64 * 1024 + 33 * 512 * 1024;
+
 /// How many nanoseconds a connection may take to start to close: its task may be held back.
 const OBEDIENCE: u64 = 100_000_000;
 
@@ -150,9 +214,115 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 
 impl Model {
     /// A client has connected.
-    pub(crate) fn connected(&mut self, id: Id, client: u32, prompt: bool) {
-        let person = Person::new(client, prompt);
+    pub(crate) fn connected(&mut self, id: Id, client: u32, tongue: Tongue, prompt: bool) {
+        let person = Person::new(client, tongue, prompt, self.now);
         self.people.insert(id, person);
+    }
+
+    /// The server opens the conversation with a client.
+    pub(crate) fn opens(&mut self, id: Id) {
+        let session = self.new_session(id);
+        let Some(person) = self.people.get_mut(&id) else {
+            return self.breaks(Promise::Frames, format!("nobody is connection {id}"));
+        };
+        person.session = Some(session);
+        person.presence = Presence::Open;
+        if person.too_fast {
+            let detail = format!("connection {id} was let in although it came too fast");
+            self.breaks(Promise::Reason, detail);
+        }
+        if self.tongue_of(id) == Tongue::Text {
+            self.take_guest_nick(session);
+        }
+    }
+
+    pub(super) fn session_of(&self, id: Id) -> Option<SessionId> {
+        self.people.get(&id)?.session
+    }
+
+    /// Whether a connection has introduced itself.
+    pub(crate) fn is_registered(&self, id: Id) -> bool {
+        let session = self.session_of(id);
+        session.is_some_and(|session| self.nick_of(session).is_some())
+    }
+
+    /// A client has quit.
+    pub(super) fn says_goodbye(&mut self, id: Id) {
+        if let Some(person) = self.people.get_mut(&id) {
+            person.session = None;
+            person.presence = Presence::Leaving;
+        }
+    }
+
+    /// Queues an answer.
+    pub(crate) fn replies(&mut self, id: Id, bytes: Line) {
+        // What the connection has taken and the client has not, is not the outbox's.
+        let bound = ANSWERS + TAKEN + self.limits.window;
+        let waiting = self
+            .people
+            .get(&id)
+            .map_or(0, |person| person.queue.answers());
+        if waiting > bound {
+            let detail = format!("connection {id}: {waiting} bytes of answers wait");
+            self.breaks(Promise::Queue, detail);
+        }
+        if let Some(person) = self.people.get_mut(&id)
+            && !bytes.is_empty()
+        {
+            person.queue.push_answer(Entry::Reply(bytes));
+            if person.queue.answers() > ANSWERS {
+                self.sometimes.count(Sort::Deaf);
+            }
+        }
+    }
+
+    /// A client is asked whether it is still there.
+    pub(crate) fn pings(&mut self, id: Id, ping: &[u8]) {
+        let due = match self.tongue_of(id) {
+            Tongue::Text => "",
+            Tongue::Json => "{\"event\":\"ping\"}\n",
+        };
+        if ping != due.as_bytes() {
+            let detail = format!("connection {id}: {} is no ping", shown(ping));
+            self.breaks(Promise::Queue, detail);
+        }
+        if !ping.is_empty() {
+            self.sometimes.count(Sort::Ping);
+        }
+        self.replies(id, ping.into());
+    }
+
+    /// All sessions are ordered to close at this moment.
+    pub(crate) fn orders_all_to_close(&mut self) {
+        self.shutdown = true;
+        let now = self.now;
+        for person in self.people.values_mut() {
+            // One that was accepted and has not been opened yet gets the order, too.
+            person.is_ordered(Order::Shutdown, now);
+        }
+    }
+
+    /// A connection from an address is accepted by a server that counts how fast they come.
+    pub(crate) fn arrives(&mut self, id: Id, from: u32) {
+        let rate = self.limits.connect_rate;
+        if rate == 0 {
+            return;
+        }
+        let now = self.now;
+        let came = self.arrivals.entry(from).or_default();
+        // The bucket holds as many as may come in a second, and gains them back at an even pace.
+        let interval = 1_000_000_000 / rate;
+        let mut due = 0;
+        for &at in came.iter() {
+            due = due.max(at) + interval;
+        }
+        if due > now + interval * (rate - 1) {
+            if let Some(person) = self.people.get_mut(&id) {
+                person.too_fast = true;
+            }
+            return;
+        }
+        came.push_back(now);
     }
 
     /// A client's stream has taken bytes.
@@ -221,10 +391,17 @@ impl Model {
         let (line, at) = match person.queue.pop() {
             Some(Entry::Room(event)) => {
                 let at = event.number.map(|_| event.at);
-                (event.line, at)
+                (event.telling.to(person.tongue).clone(), at)
             }
-            Some(Entry::Direct(line, _) | Entry::Own(line)) => (line, None),
-            Some(Entry::Missed(missed)) => (missed.line(), None),
+            Some(Entry::Direct(telling, _) | Entry::Own(telling)) => {
+                (telling.to(person.tongue).clone(), None)
+            }
+            Some(Entry::Missed(missed)) => {
+                if person.tongue == Tongue::Json {
+                    self.sometimes.count(Sort::JsonGap);
+                }
+                (missed.line(person.tongue), None)
+            }
             Some(Entry::Reply(_)) | None => (Line::from([]), None),
         };
         let agrees = *line == *bytes;
@@ -259,7 +436,20 @@ impl Model {
                 return self.breaks(Promise::Delivery, detail);
             };
             let rest = &line[person.offset..];
-            let len = rest.len().min(bytes.len());
+            if rest.first() == Some(&ANY_TEXT) {
+                // Up to the quote that nothing but the end of the frame follows.
+                match bytes.iter().position(|&byte| byte == b'\n') {
+                    Some(end) => {
+                        bytes = &bytes[end + 1..];
+                        person.expected.pop_front();
+                        person.offset = 0;
+                        continue;
+                    }
+                    None => return,
+                }
+            }
+            let known = rest.iter().position(|&byte| byte == ANY_TEXT);
+            let len = known.unwrap_or(rest.len()).min(bytes.len());
             if rest[..len] != bytes[..len] {
                 let detail = format!(
                     "connection {id}: {} came where {} should have been next",
@@ -370,6 +560,7 @@ impl Model {
         let others = self.witnesses.saturating_sub(1);
         let (write, limited) = (self.limits.write, self.limits.rate > 0);
         let per_address = self.limits.max_per_address;
+        let (registration, registered) = (self.limits.registration, self.is_registered(id));
         let Some(person) = self.people.get_mut(&id) else {
             return;
         };
@@ -393,14 +584,18 @@ impl Model {
                 (Sort::ServerFull, *limit == full && others == full)
             }
             CloseReason::AddressFull { limit } => (Sort::AddressFull, Some(*limit) == per_address),
+            CloseReason::Superseded => (Sort::TakenOver, person.order == Some(Order::Superseded)),
+            CloseReason::Unregistered(_) => {
+                let late = now >= person.connected_at + registration;
+                (Sort::Unregistered, !registered && late)
+            }
+            CloseReason::ConnectingTooFast => (Sort::TooFast, person.too_fast),
             _ => (Sort::Refused, false),
         };
         let refused = person.presence == Presence::New;
-        let last_words = match reason {
-            CloseReason::PeerClosed => line(String::new()),
-            CloseReason::Quit => line("* goodbye\n".into()),
-            CloseReason::Shutdown => line("* server shutting down\n".into()),
-            reason => line(format!("! {reason}\n")),
+        let last_words = match person.tongue {
+            Tongue::Text => text::closing(reason),
+            Tongue::Json => json::closing(reason),
         };
         if *reason == CloseReason::PeerClosed && !person.sent.is_empty() {
             let detail = format!("connection {id}: {} was not handled", shown(&person.sent));
@@ -415,7 +610,9 @@ impl Model {
         }
         if matches!(
             reason,
-            CloseReason::ServerFull { .. } | CloseReason::AddressFull { .. }
+            CloseReason::ServerFull { .. }
+                | CloseReason::AddressFull { .. }
+                | CloseReason::ConnectingTooFast
         ) {
             self.turns_away();
         }
@@ -427,7 +624,7 @@ impl Model {
             );
         }
         self.obeys_orders(id);
-        self.leave(id, None);
+        self.lets_go(id, Some(reason));
         let Some(person) = self.people.get_mut(&id) else {
             return;
         };
@@ -468,7 +665,7 @@ impl Model {
     pub(crate) fn dropped(&mut self, id: Id) {
         self.obeys_orders(id);
         self.ends_in_time(id);
-        self.leave(id, None);
+        self.lets_go(id, None);
         if let Some(person) = self.people.get_mut(&id) {
             person.presence = Presence::Gone;
             person.queue.closing = true;

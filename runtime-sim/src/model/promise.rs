@@ -28,6 +28,14 @@ promises! {
     Delivery => "a client receives exactly what was meant for it, in order",
     /// What was accepted arrives, as long as the connection is closed in good order.
     Complete => "a connection that is closed in good order has delivered everything",
+    /// Every request gets one answer, in the order of the requests.
+    Answers => "every request gets exactly one answer, in order",
+    /// Messages of a room come to a program in the order of their numbers, or are announced as missed.
+    Numbers => "a program sees the numbers of a room in order, and every gap announced",
+    /// What was acknowledged is in its room once; what was refused is not.
+    Once => "what is acknowledged is in its room exactly once, what is refused is not",
+    /// A session that has lost its connection is kept as long as promised, for whoever has the token.
+    Resume => "a session is kept for its time, for one owner, and whole",
     /// Connections end for a reason.
     Reason => "a connection is closed for a reason that is there",
     /// Connections do not just vanish.

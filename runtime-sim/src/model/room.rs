@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::outbox::Limits;
+use super::folded;
+use super::outbox::{Limits, RoomEvent};
+use super::session::SessionId;
 use super::sometimes::{Sometimes, Sort};
-use super::{Id, Line, folded};
 
 /// All rooms, by their folded names.
 pub(crate) struct Rooms {
@@ -16,12 +17,21 @@ pub(crate) struct Rooms {
 pub(crate) struct Room {
     /// As whoever opened it spelled it, with the `#`.
     pub(crate) name: Arc<str>,
-    pub(crate) members: Vec<Id>,
+    pub(crate) members: Vec<Member>,
     pub(crate) last: u64,
-    memory: VecDeque<(Line, usize)>,
+    pub(super) topic: Option<String>,
+    memory: VecDeque<RoomEvent>,
     memory_bytes: usize,
     /// When it became empty, of all times that a room did.
     emptied: Option<u64>,
+}
+
+/// Somebody in a room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub(super) session: SessionId,
+    /// Whether they have opened it.
+    pub(super) operator: bool,
 }
 
 impl Rooms {
@@ -39,6 +49,7 @@ impl Rooms {
             name: format!("#{name}").into(),
             members: Vec::new(),
             last: 0,
+            topic: None,
             memory: VecDeque::new(),
             memory_bytes: 0,
             emptied: None,
@@ -48,11 +59,13 @@ impl Rooms {
         }
     }
 
-    /// Forgets the room that has been empty longest, if there are too many, after `name` was left.
-    pub(crate) fn left(&mut self, name: &str, some: &mut Sometimes) {
+    /// A member leaves. Of the rooms that are empty then, the one that has been so longest is forgotten if
+    /// there are too many.
+    pub(crate) fn left(&mut self, name: &str, who: SessionId, some: &mut Sometimes) {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
+        room.members.retain(|member| member.session != who);
         if !room.members.is_empty() {
             return;
         }
@@ -77,27 +90,36 @@ impl Rooms {
         self.rooms.values().filter(|room| !room.members.is_empty())
     }
 
-    pub(crate) fn remember(&mut self, name: &str, line: Line, weight: usize, some: &mut Sometimes) {
+    /// The name of a room as it is spelled, with the `#`.
+    pub(super) fn name(&self, folded: &str) -> Arc<str> {
+        let room = self.rooms.get(folded);
+        room.map_or_else(
+            || format!("#{folded}").into(),
+            |room| Arc::clone(&room.name),
+        )
+    }
+
+    pub(crate) fn remember(&mut self, name: &str, event: RoomEvent, some: &mut Sometimes) {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
-        room.memory.push_back((line, weight));
-        room.memory_bytes += weight;
+        room.memory_bytes += event.weight;
+        room.memory.push_back(event);
         while room.memory.len() > self.limits.memory_messages
             || room.memory_bytes > self.limits.memory_bytes
         {
-            let Some((_, weight)) = room.memory.pop_front() else {
+            let Some(forgotten) = room.memory.pop_front() else {
                 break;
             };
-            room.memory_bytes -= weight;
+            room.memory_bytes -= forgotten.weight;
             some.count(Sort::MemoryFull);
         }
     }
 }
 
 impl Room {
-    pub(crate) fn latest(&self, count: usize) -> impl Iterator<Item = &Line> {
-        let skipped = self.memory.len().saturating_sub(count);
-        self.memory.iter().skip(skipped).map(|(line, _)| line)
+    /// All that it remembers, oldest first.
+    pub(super) fn memory(&self) -> impl DoubleEndedIterator<Item = &RoomEvent> {
+        self.memory.iter()
     }
 }

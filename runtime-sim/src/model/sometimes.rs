@@ -80,6 +80,54 @@ sometimes! {
     NoRoom => "refused: in no room",
     /// The recipient of a private message was leaving.
     Away => "private message to who leaves",
+    /// The recipient of a private message had lost the connection.
+    AwayParked => "private message to who is away",
+    /// A room was left by itself.
+    Left => "room left",
+    /// A topic was set or taken away.
+    Topic => "topic set",
+    /// A session was in as many rooms as it may be.
+    TooManyForOne => "refused: too many rooms for one",
+    /// A session was in several rooms when it left, or was renamed.
+    SeveralRooms => "in several rooms at once",
+    /// A session was kept after its connection was lost.
+    Parked => "session kept",
+    /// As many sessions were kept as may be.
+    ParkedFull => "session not kept: too many are",
+    /// A session came back.
+    Resumed => "session resumed",
+    /// A session came back to messages that it had not seen.
+    Replayed => "resumed: messages replayed",
+    /// A session came back to messages that its rooms did not remember any more.
+    ResumedGap => "resumed: gap announced",
+    /// A session came back to more than its outbox holds.
+    ResumedOverflow => "resumed: more than an outbox holds",
+    /// A session came back to private messages that had waited.
+    ResumedPrivate => "resumed: private messages kept",
+    /// A session was taken from a connection that was still there.
+    TakenOver => "session taken over",
+    /// Two connections asked for the same session at the same time.
+    Contended => "session wanted by several",
+    /// Nobody came back in time.
+    Expired => "session given up after its time",
+    /// There was no session for a token any more.
+    NotResumable => "refused: not resumable",
+    /// A connection did not let go of a session in time.
+    ResumeUndecided => "refused: session not let go of",
+    /// A message was said again under the same name.
+    Duplicate => "message said again, once",
+    /// A message was said again over another connection, because there was no answer to the first time.
+    SaidAgain => "unanswered message said again",
+    /// A program was told of a gap.
+    JsonGap => "gap announced in JSON",
+    /// A JSON request was refused before it was one.
+    BadRequest => "request that makes no sense",
+    /// A silent program was asked whether it is there.
+    Ping => "ping sent",
+    /// A connection did not introduce itself.
+    Unregistered => "closed for no introduction",
+    /// An address connected too fast.
+    TooFast => "refused: connecting too fast",
     /// Somebody said goodbye.
     Quit => "closed by /quit",
     /// The peer closed first.

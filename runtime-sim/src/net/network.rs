@@ -45,6 +45,8 @@ struct Connection {
     broken: bool,
     /// The client that connected, if it said so.
     client: Option<u32>,
+    /// The address that it comes from, as a number.
+    household: Option<u32>,
     /// When each end read something last.
     read_at: [u64; 2],
     /// When each end wrote something last.
@@ -242,6 +244,10 @@ impl Network {
         }
         self.last_connection += 1;
         let id = self.last_connection;
+        let household = match peer.ip() {
+            Some(std::net::IpAddr::V4(ip)) => Some(ip.to_bits()),
+            _ => None,
+        };
         state.backlog.push_back((id, peer));
         let now = shared.core().now;
         let connection = Connection {
@@ -249,6 +255,7 @@ impl Network {
             held: [true, true],
             broken: false,
             client,
+            household,
             read_at: [now; 2],
             wrote_at: [now; 2],
             closed_at: [None; 2],
@@ -300,6 +307,11 @@ impl Network {
     pub(crate) fn last_accepted(&self, listener: u64) -> u64 {
         let state = self.listeners.get(&listener);
         state.map_or(0, |state| state.last_accepted)
+    }
+
+    /// The address that a connection comes from, by a number, if it has one.
+    pub(crate) fn household(&self, connection: u64) -> Option<u32> {
+        self.connections.get(&connection)?.household
     }
 
     // Faults that are set off from outside.

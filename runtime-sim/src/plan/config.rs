@@ -42,6 +42,8 @@ config! {
     clients = 10,
     /// Whether every other client comes over a Unix socket.
     unix = 0,
+    /// Which clients speak JSON: 0 for none, 1 for half of them, 2 for all.
+    json = 0,
     /// Whether connections are served by a loop of the program's own instead of a `Server`.
     own_loop = 0,
     /// `OutboxLimits::messages`.
@@ -74,6 +76,18 @@ config! {
     max_rooms = 10_000,
     /// `HubConfig::max_members_per_room`.
     max_members = 100_000,
+    /// `HubConfig::max_rooms_per_session`.
+    max_rooms_each = 100,
+    /// `HubConfig::max_parked`.
+    max_parked = 1_000,
+    /// `HubConfig::resume_grace` in milliseconds.
+    grace_ms = 120_000,
+    /// `ConnectionConfig::registration_timeout` in milliseconds.
+    registration_ms = 10_000,
+    /// `ServerConfig::connect_rate`, in connections for each second; 0 for none.
+    connect_rate = 0,
+    /// How often of a thousand times the system has no random bits for a session.
+    no_bits = 0,
     /// How often of a thousand times a hook decides late.
     hook_late = 0,
     /// How often it says no.

@@ -98,6 +98,10 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
             Size::TenByHundred => 10,
         },
         unix: random.below(2),
+        json: match size {
+            Size::Drawn => *random.pick(&[0, 1, 1, 2]),
+            Size::TenByHundred => 0,
+        },
         own_loop: random.below(2),
         policy: match random.below(8) {
             0 | 1 => Policy::Random,
@@ -137,6 +141,12 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
     maybe(&mut config.rate, &[0, 0, 0, 1, 20]);
     maybe(&mut config.max_rooms, &[1, 2, 3]);
     maybe(&mut config.max_members, &[1, 2, 5]);
+    maybe(&mut config.max_rooms_each, &[1, 2, 3]);
+    maybe(&mut config.max_parked, &[0, 1, 3]);
+    maybe(&mut config.grace_ms, &[0, 1, 50, 500, 5_000]);
+    maybe(&mut config.registration_ms, &[1, 100, 1_000]);
+    maybe(&mut config.connect_rate, &[0, 0, 1, 3, 20]);
+    maybe(&mut config.no_bits, &[0, 0, 50]);
     for place in [
         &mut config.hook_late,
         &mut config.hook_denies,
@@ -179,6 +189,7 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
         config.write_ms = usual.write_ms;
         config.rate = usual.rate;
         config.max_members = usual.max_members;
+        config.connect_rate = usual.connect_rate;
         config.hook_silent = usual.hook_silent;
         config.hook_panics = usual.hook_panics;
         config.hook_denies = usual.hook_denies;
@@ -188,7 +199,7 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
 
 /// How often clients do what, in one plan.
 struct Mix {
-    weights: [u64; 24],
+    weights: [u64; 29],
     rooms: u64,
     nicks: u64,
     length: u64,
@@ -196,7 +207,7 @@ struct Mix {
 
 impl Mix {
     fn draw(random: &mut Random, size: Size) -> Self {
-        let mut weights = [0; 24];
+        let mut weights = [0; 29];
         for weight in &mut weights {
             // Half of what there is to do is left out of each plan.
             *weight = random.below(2) * random.between(1, 4);
@@ -204,7 +215,7 @@ impl Mix {
         // People talk, most of the time.
         weights[1] += 20;
         if size == Size::TenByHundred {
-            weights = [0; 24];
+            weights = [0; 29];
             weights[1] = 1;
         }
         Self {
@@ -259,7 +270,12 @@ impl Mix {
             20 => Action::Drip(len.min(60)),
             21 => Action::Storm(few),
             22 => Action::Hop(few),
-            _ => Action::Recall(small(random.between(1, 80))),
+            23 => Action::Recall(small(random.between(1, 80))),
+            24 => Action::Leave(small(random.below(self.rooms * 2))),
+            25 => Action::Topic(len - 1),
+            26 => Action::Again,
+            27 => Action::TakeOver,
+            _ => Action::Odd(small(random.below(100))),
         }
     }
 }

@@ -91,6 +91,16 @@ pub enum Action {
     Drip(u32),
     /// Connects, says one thing and vanishes, so many times.
     Storm(u32),
+    /// Leaves a room, and enters no other one if it speaks JSON.
+    Leave(u32),
+    /// Sets the topic of a room, or takes it away where the length is 0.
+    Topic(u32),
+    /// Says the last thing again, under the same name if it had one.
+    Again,
+    /// Connects once more without letting go of the connection that it has, and takes its session up there.
+    TakeOver,
+    /// Sends a request that makes no sense, out of several.
+    Odd(u32),
 }
 
 /// Something that goes wrong.

@@ -62,6 +62,11 @@ words! { Action {
     "deaf" => Deaf,
     "drip" => Drip(len: u32),
     "storm" => Storm(times: u32),
+    "leave" => Leave(room: u32),
+    "topic" => Topic(len: u32),
+    "again" => Again,
+    "take-over" => TakeOver,
+    "odd" => Odd(which: u32),
 } }
 
 words! { FaultKind {

@@ -1,9 +1,8 @@
 use std::any::Any;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_core::hub::Hub;
@@ -13,11 +12,12 @@ use super::client::{Client, Places, Shared};
 use super::errors::Errors;
 use super::hook::Hook;
 use super::report::Report;
-use super::server::{Host, Tapped, hub_config};
+use super::server::{Host, HubTapped, Tapped, grace, hub_config};
 use super::witness::Stage;
-use crate::model::{Broken, Limits, Model, Presence, Promise};
-use crate::plan::{Action, FaultKind, Plan};
+use crate::model::{Broken, Limits, Model, Presence, Promise, Tongue};
+use crate::plan::{Action, FaultKind, Plan, PlanConfig};
 use crate::policy::Policy;
+use crate::random::{Purpose, Random};
 use crate::strikes::Strike;
 use crate::trace::What;
 use crate::{Settings, Sim, SimRuntime};
@@ -94,6 +94,12 @@ fn limits(plan: &Plan) -> Limits {
         rate: config.rate,
         max_rooms: size(config.max_rooms),
         max_members: size(config.max_members),
+        max_rooms_each: size(config.max_rooms_each),
+        max_parked: size(config.max_parked),
+        grace: u64::try_from(grace(config).as_nanos()).unwrap_or(u64::MAX),
+        decision: config.decision_ms * 1_000_000,
+        registration: config.registration_ms * 1_000_000,
+        connect_rate: config.connect_rate,
         window: size(config.window).max(64 * 1024),
         linger: config.linger_ms * 1_000_000,
         close: config.close_ms * 1_000_000,
@@ -138,28 +144,31 @@ async fn conduct(plan: &Plan, stage: &Stage) {
         stage: stage.clone(),
     });
     let hook = Hook::new(stage.clone(), plan.seed, &plan.config);
-    let hub = Hub::with_policy(
-        Arc::new(Tapped {
-            stage: stage.clone(),
-        }),
+    let eyes = HubTapped {
+        stage: stage.clone(),
+        grace: grace(&plan.config),
+    };
+    let hub = Hub::with_token_source(
+        Arc::new(eyes),
         hub_config(&plan.config),
         Arc::new(hook),
+        token_bits(plan, stage),
     );
-    let tcp: SocketAddr = ([127, 0, 0, 1], 8080).into();
-    let unix = (plan.config.unix > 0).then(|| PathBuf::from("/run/chat.sock"));
-    let mut listeners = vec![
-        runtime
-            .bind_tcp(tcp)
-            .await
-            .expect("a new machine has all ports free"),
+    let places = [
+        places(Tongue::Text, 8080, &plan.config),
+        places(Tongue::Json, 8081, &plan.config),
     ];
-    if let Some(path) = &unix {
-        let listener = runtime.bind_unix(Path::new(path)).await;
-        listeners.push(listener.expect("a new machine has no files"));
+    let mut listeners = Vec::new();
+    for Places { tongue, tcp, unix } in &places {
+        let listener = runtime.bind_tcp(*tcp).await;
+        listeners.push((*tongue, listener.expect("a new machine has all ports free")));
+        if let Some(path) = unix {
+            let listener = runtime.bind_unix(path).await;
+            listeners.push((*tongue, listener.expect("a new machine has no files")));
+        }
     }
     let mut host = Some(Host::start(&plan.config, &hub, &tapped, stage, listeners));
     runtime.set_rates(plan.config.rates());
-    let places = Places { tcp, unix };
     let clients = start_clients(plan, stage, &places);
     for (index, fault) in plan.faults.iter().enumerate() {
         let wait = Duration::from_micros(fault.at).saturating_sub(runtime.elapsed());
@@ -206,15 +215,57 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     for (task, _) in clients {
         let _ = task.cancel().await;
     }
+    stage.model().balances();
+    if stage.model().keeps_somebody() {
+        runtime.sleep(grace(&plan.config)).await;
+        runtime.sleep(Duration::from_secs(1)).await;
+    }
+    stage.model().keeps_nobody_for_ever();
     let rooms = hub.rooms();
     drop(hub);
     runtime.sleep(Duration::from_secs(10)).await;
     check_nothing_left(stage, &runtime, rooms.len(), &tapped);
 }
 
+/// Where the listeners of a protocol are.
+fn places(tongue: Tongue, port: u16, config: &PlanConfig) -> Places {
+    Places {
+        tongue,
+        tcp: ([127, 0, 0, 1], port).into(),
+        unix: (config.unix > 0).then(|| PathBuf::from(format!("/run/chat-{port}.sock"))),
+    }
+}
+
+/// Bits for tokens that anybody could guess, which the model is told.
+fn token_bits(plan: &Plan, stage: &Stage) -> impl Fn() -> Option<u128> + Send + Sync + 'static {
+    let random = Mutex::new(Random::new(plan.seed ^ 0x70c3, Purpose::Network));
+    let none = u32::try_from(plan.config.no_bits).unwrap_or(u32::MAX);
+    let stage = stage.clone();
+    move || {
+        let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
+        let bits = u128::from(random.bits()) << 64 | u128::from(random.bits());
+        let bits = (!random.per_mille(none)).then_some(bits);
+        if bits.is_none() {
+            stage.runtime().shared.core().struck(Strike::NoBits);
+        }
+        stage.model().draws(bits);
+        bits
+    }
+}
+
+/// Whether a client speaks JSON.
+fn tongue(number: u32, config: &PlanConfig) -> Tongue {
+    match config.json {
+        0 => Tongue::Text,
+        // Every other one of those that come over TCP, and of the others.
+        1 if (number / 2).is_multiple_of(2) => Tongue::Text,
+        _ => Tongue::Json,
+    }
+}
+
 type Clients = Vec<(Task<()>, Arc<Shared>)>;
 
-fn start_clients(plan: &Plan, stage: &Stage, places: &Places) -> Clients {
+fn start_clients(plan: &Plan, stage: &Stage, places: &[Places; 2]) -> Clients {
     let runtime = stage.runtime();
     let mut clients = Vec::new();
     for number in 0..u32::try_from(plan.config.clients).unwrap_or(u32::MAX) {
@@ -224,11 +275,13 @@ fn start_clients(plan: &Plan, stage: &Stage, places: &Places) -> Clients {
             continue;
         }
         let shared = Arc::<Shared>::default();
+        let tongue = tongue(number, &plan.config);
+        let places = places.iter().find(|places| places.tongue == tongue);
         let client = Client::new(
             number,
             plan.seed,
             stage.clone(),
-            places.clone(),
+            places.expect("there are places for both").clone(),
             Arc::clone(&shared),
             is_prompt(plan, number),
         );
@@ -352,7 +405,9 @@ fn check_rest(stage: &Stage, hub: &Hub, serving: bool) {
         let open = model.people.iter().filter(|(_, person)| {
             person.presence == Presence::Open && person.listens && !person.excused
         });
-        let mut open = open.map(|(&id, _)| id);
+        let mut open = open
+            .map(|(&id, _)| id)
+            .filter(|&id| model.is_registered(id));
         open.find(|&id| {
             network
                 .heard_at(id)
@@ -363,6 +418,15 @@ fn check_rest(stage: &Stage, hub: &Hub, serving: bool) {
         let detail = format!("connection {id} is silent and was not closed");
         model.breaks(Promise::Reason, detail);
     }
+    let limit = model.limits.registration + 2_000_000_000;
+    let stranger = model.people.iter().find(|(id, person)| {
+        person.is_open_since(model.now.saturating_sub(limit)) && !model.is_registered(**id)
+    });
+    if let Some((&id, _)) = stranger {
+        let detail = format!("connection {id} has not introduced itself and was not closed");
+        model.breaks(Promise::Reason, detail);
+    }
+    model.keeps_nobody_for_ever();
     if !serving {
         return;
     }

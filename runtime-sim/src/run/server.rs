@@ -14,10 +14,10 @@ use chat_core::server::{Server, ServerConfig};
 use chat_core::session::SessionHandle;
 
 use super::witness::{Stage, Witness};
-use crate::model::{Id, Promise};
+use crate::model::{Id, Promise, Tongue};
 use crate::plan::PlanConfig;
 use crate::strikes::Strike;
-use crate::{SimListener, SimRuntime};
+use crate::{SimListener, SimRuntime, SimStream};
 
 /// The runtime, with an eye on what the shutdown does with it: right after a server has ordered its
 /// sessions to close, it sets a timer, in the same poll. That is how the model learns of the orders in time.
@@ -51,6 +51,87 @@ impl Timer for Tapped {
         }
         drop(model);
         self.stage.runtime().sleep_until(deadline)
+    }
+}
+
+/// The runtime as the hub has it, with an eye on how long it waits for what: for decisions, and for people
+/// to come back. So the model learns of what happens to a session while no connection has it.
+pub(super) struct HubTapped {
+    pub(super) stage: Stage,
+    /// How long a session is kept: as no other time that the hub waits for.
+    pub(super) grace: Duration,
+}
+
+impl Spawn for HubTapped {
+    fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.stage.runtime().spawn_detached(future);
+    }
+
+    fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {
+        self.stage.runtime().spawn_blocking_detached(work);
+    }
+}
+
+impl Timer for HubTapped {
+    fn now(&self) -> Instant {
+        self.stage.runtime().now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.stage.runtime().wall_clock()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        let runtime = self.stage.runtime();
+        let sleep = runtime.sleep_until(deadline);
+        let mut model = self.stage.model();
+        let what_for = if deadline == runtime.now() + self.grace {
+            WhatFor::Return(model.begins_grace())
+        } else if let Some(id) = model.handling {
+            WhatFor::Decision(id)
+        } else {
+            return sleep;
+        };
+        drop(model);
+        Box::pin(TappedSleep {
+            sleep,
+            what_for,
+            stage: self.stage.clone(),
+        })
+    }
+}
+
+/// What the hub waits for.
+enum WhatFor {
+    /// A decision on what a connection wants; it looks for that right before each look at the clock.
+    Decision(Id),
+    /// Somebody to come back; this is the how-manieth one who went.
+    Return(u64),
+}
+
+struct TappedSleep {
+    sleep: Pin<Box<dyn Sleep>>,
+    what_for: WhatFor,
+    stage: Stage,
+}
+
+impl Future for TappedSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.sleep.as_mut().poll(cx);
+        match self.what_for {
+            WhatFor::Decision(id) => self.stage.model().looks_again(id),
+            WhatFor::Return(number) if polled.is_ready() => self.stage.model().expires(number),
+            WhatFor::Return(_) => {}
+        }
+        polled
+    }
+}
+
+impl Sleep for TappedSleep {
+    fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
+        self.sleep.as_mut().reset(deadline);
     }
 }
 
@@ -106,16 +187,25 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
     hub.max_rooms = small(config.max_rooms);
     hub.max_members_per_room = small(config.max_members);
     hub.decision_timeout = ms(config.decision_ms);
+    hub.resume_grace = grace(config);
+    hub.max_parked = small(config.max_parked);
+    hub.max_rooms_per_session = small(config.max_rooms_each);
     if config.disconnect > 0 {
         hub.outbox.slow_consumer = SlowConsumer::Disconnect;
     }
     hub
 }
 
+/// How long a session is kept. No other time that there is has an odd nanosecond.
+pub(super) fn grace(config: &PlanConfig) -> Duration {
+    ms(config.grace_ms) + Duration::from_nanos(1)
+}
+
 fn connection_config(config: &PlanConfig) -> ConnectionConfig {
     let mut connection = ConnectionConfig::default();
     connection.idle_timeout = (config.idle_ms > 0).then(|| ms(config.idle_ms));
     connection.write_timeout = (config.write_ms > 0).then(|| ms(config.write_ms));
+    connection.registration_timeout = Some(ms(config.registration_ms));
     let rate = u32::try_from(config.rate).unwrap_or(u32::MAX);
     connection.rate_limit = RateLimit::new(rate, Duration::from_secs(1));
     connection.close_timeout = ms(config.close_ms);
@@ -129,7 +219,7 @@ impl Host {
         hub: &Hub,
         runtime: &Arc<dyn Runtime>,
         stage: &Stage,
-        listeners: Vec<SimListener>,
+        listeners: Vec<(Tongue, SimListener)>,
     ) -> Self {
         if config.own_loop > 0 {
             let own = OwnLoop {
@@ -138,17 +228,17 @@ impl Host {
                 served: Served::default(),
                 stage: stage.clone(),
             };
-            for listener in listeners {
-                let acceptor = accept(
-                    listener,
-                    hub.clone(),
-                    Arc::clone(runtime),
-                    connection_config(config),
-                    stage.clone(),
-                    own.connections.spawner(),
-                    own.served.clone(),
-                );
-                let _ = own.acceptors.spawn(acceptor);
+            for (tongue, listener) in listeners {
+                let acceptor = Acceptor {
+                    tongue,
+                    hub: hub.clone(),
+                    runtime: Arc::clone(runtime),
+                    config: connection_config(config),
+                    stage: stage.clone(),
+                    connections: own.connections.spawner(),
+                    served: own.served.clone(),
+                };
+                let _ = own.acceptors.spawn(acceptor.accept(listener));
             }
             return Self::Loop(own);
         }
@@ -157,13 +247,22 @@ impl Host {
         server.max_per_address = usize::try_from(config.max_per_address)
             .ok()
             .filter(|&limit| limit > 0);
+        let connect_rate = u32::try_from(config.connect_rate).unwrap_or(u32::MAX);
+        server.connect_rate = RateLimit::new(connect_rate, Duration::from_secs(1));
         server.connection = connection_config(config);
         let server = Server::new(hub.clone(), Arc::clone(runtime), server);
-        for listener in listeners {
+        for (tongue, listener) in listeners {
             let (stage, id) = (stage.clone(), listener.id());
             let protocol = move || {
-                let connection = stage.runtime().shared.network().last_accepted(id);
-                Witness::new(stage.clone(), connection)
+                let (connection, from) = {
+                    let network = stage.runtime().shared.network();
+                    let connection = network.last_accepted(id);
+                    (connection, network.household(connection))
+                };
+                if let Some(from) = from {
+                    stage.model().arrives(connection, from);
+                }
+                Witness::new(stage.clone(), connection, tongue)
             };
             let listening = server.listen(listener, protocol);
             listening.expect("a simulated listener knows its address");
@@ -247,31 +346,40 @@ impl OwnLoop {
     }
 }
 
-async fn accept(
-    listener: SimListener,
+/// Serves whoever comes to one listener.
+struct Acceptor {
+    tongue: Tongue,
     hub: Hub,
     runtime: Arc<dyn Runtime>,
     config: ConnectionConfig,
     stage: Stage,
     connections: TaskSpawner,
     served: Served,
-) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            runtime.sleep(ms(1)).await;
-            continue;
-        };
+}
+
+impl Acceptor {
+    async fn accept(self, listener: SimListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => self.serve(stream),
+                Err(_) => self.runtime.sleep(ms(1)).await,
+            }
+        }
+    }
+
+    fn serve(&self, stream: SimStream) {
         let id = stream.id();
-        let witness = Witness::new(stage.clone(), id);
-        let connection = serve_connection_with(stream, witness, &hub, &runtime, config.clone());
+        let witness = Witness::new(self.stage.clone(), id, self.tongue);
+        let config = self.config.clone();
+        let connection = serve_connection_with(stream, witness, &self.hub, &self.runtime, config);
         let doom = Arc::<Mutex<Doom>>::default();
-        served.lock().push(Seat {
+        self.served.lock().push(Seat {
             id,
             handle: connection.handle(),
             doom: Arc::clone(&doom),
         });
-        let (stage, seats) = (stage.clone(), served.clone());
-        let _ = connections.spawn(async move {
+        let (stage, seats) = (self.stage.clone(), self.served.clone());
+        let _ = self.connections.spawn(async move {
             let doomed = Doomed {
                 future: Some(connection),
                 doom,

@@ -4,11 +4,12 @@ use std::time::Duration;
 use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
 use chat_core::hub::HubError;
-use chat_core::protocol::{Delivery, Flow, Protocol, TextProtocol};
+use chat_core::protocol::{Delivery, Flow, JsonProtocol, Protocol, TextProtocol};
+use chat_core::runtime::Timer;
 use chat_core::session::{Done, Session};
 
 use crate::SimRuntime;
-use crate::model::{Id, Model, Promise};
+use crate::model::{Id, Model, Promise, Tongue};
 
 /// The model, shared by everything that tells it what happens. There is one thread, so it is never waited
 /// for.
@@ -27,8 +28,10 @@ impl Stage {
     /// The model, as of now.
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
         let now = self.runtime.shared.core().now;
+        let wall = self.runtime.wall_clock();
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         model.now = now;
+        model.wall = wall;
         model
     }
 
@@ -37,9 +40,10 @@ impl Stage {
     }
 }
 
-/// The text protocol as it is, with somebody who listens at both of its ends.
+/// A protocol as it is, with somebody who listens at both of its ends.
 pub(super) struct Witness {
-    protocol: TextProtocol,
+    protocol: Box<dyn Protocol + Send>,
+    tongue: Tongue,
     id: Id,
     stage: Stage,
     opened: bool,
@@ -53,10 +57,14 @@ enum Step {
 }
 
 impl Witness {
-    pub(super) fn new(stage: Stage, id: Id) -> Self {
+    pub(super) fn new(stage: Stage, id: Id, tongue: Tongue) -> Self {
         stage.model().witnesses += 1;
         Self {
-            protocol: TextProtocol::default(),
+            protocol: match tongue {
+                Tongue::Text => Box::new(TextProtocol::default()),
+                Tongue::Json => Box::new(JsonProtocol::default()),
+            },
+            tongue,
             id,
             stage,
             opened: false,
@@ -81,7 +89,7 @@ impl Protocol for Witness {
         let flow = self.protocol.open(session);
         if flow == Flow::Wait {
             self.waiting = Some(Step::Opening);
-        } else {
+        } else if self.tongue == Tongue::Text {
             self.stage.model().enters(self.id);
         }
         flow
@@ -100,11 +108,17 @@ impl Protocol for Witness {
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
-        self.stage.model().verdict = None;
+        {
+            let mut model = self.stage.model();
+            model.verdict = None;
+            model.handling = Some(self.id);
+        }
         let flow = self.protocol.handle_frame(frame, session);
         let mut model = self.stage.model();
+        model.handling = None;
         let line = model.framed(self.id, &frame);
         if flow == Flow::Wait {
+            model.waits(self.id, line.as_deref());
             self.waiting = Some(Step::Line(line));
             return flow;
         }
@@ -120,17 +134,17 @@ impl Protocol for Witness {
     }
 
     fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
-        let verdict = match &done {
-            Err(refusal @ (HubError::Denied(_) | HubError::Undecided)) => Some(refusal.to_string()),
-            _ => None,
-        };
+        let error = done.as_ref().err().cloned();
         let flow = self.protocol.handle_done(done, session);
         let mut model = self.stage.model();
-        model.verdict = verdict;
         match self.waiting.take() {
-            Some(Step::Opening) => model.enters(self.id),
+            Some(Step::Opening) => {
+                let refused = matches!(error, Some(HubError::Denied(_) | HubError::Undecided));
+                model.verdict = error.filter(|_| refused).map(|error| error.to_string());
+                model.enters(self.id);
+            }
             Some(Step::Line(line)) => {
-                model.handles(self.id, line.as_deref());
+                model.handles_late(self.id, line.as_deref(), error.as_ref());
             }
             None => {
                 let detail = format!("connection {}: nothing was waited for", self.id);
@@ -141,7 +155,9 @@ impl Protocol for Witness {
     }
 
     fn ping(&mut self, out: &mut Vec<u8>) {
+        let before = out.len();
         self.protocol.ping(out);
+        self.stage.model().pings(self.id, &out[before..]);
     }
 
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {

@@ -1,0 +1,474 @@
+//! What sessions do to each other, whatever protocol they speak.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chat_core::hub::HubError;
+
+use super::outbox::{Entry, RoomEvent};
+use super::room::Member;
+use super::sometimes::Sort;
+use super::telling::{Happening, Telling};
+use super::{Id, Line, Model, folded, line};
+
+/// The number of a session.
+pub(crate) type SessionId = u64;
+
+/// Somebody's place in the hub, which may outlive a connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) nick: Option<String>,
+    /// The folded names of its rooms, in the order in which it entered them.
+    pub(super) rooms: Vec<String>,
+    /// The connection that hears what it hears; or did so last.
+    pub(super) heard_by: Id,
+    /// With what it can be resumed.
+    pub(crate) token: Option<u128>,
+    /// The numbers of what it has said in a room, by its own name for it.
+    pub(super) said: BTreeMap<(String, String), u64>,
+    pub(crate) parked: Option<Parking>,
+}
+
+/// Since when a session waits for a connection, and the how-manieth time that is in all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parking {
+    pub(super) number: u64,
+    pub(super) at: u64,
+}
+
+/// Why something is not done: a word for programs, and a sentence.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) code: &'static str,
+    pub(super) text: String,
+}
+
+/// What an event counts beside its text.
+const REST: usize = 64;
+
+pub(super) fn refusal(code: &'static str, text: impl Into<String>) -> Refusal {
+    let text = text.into();
+    Refusal { code, text }
+}
+
+impl Model {
+    /// A session for a connection, with no nick and no rooms yet.
+    pub(super) fn new_session(&mut self, id: Id) -> SessionId {
+        self.last_session += 1;
+        let session = Session {
+            nick: None,
+            rooms: Vec::new(),
+            heard_by: id,
+            token: None,
+            said: BTreeMap::new(),
+            parked: None,
+        };
+        self.sessions.insert(self.last_session, session);
+        self.last_session
+    }
+
+    /// What a hook has just said against what is being done.
+    pub(super) fn objection(&mut self) -> Result<(), Refusal> {
+        match self.verdict.take() {
+            None => Ok(()),
+            Some(text) if text == HubError::Undecided.to_string() => {
+                Err(refusal("undecided", text))
+            }
+            Some(text) => Err(refusal("denied", text)),
+        }
+    }
+
+    pub(super) fn take_guest_nick(&mut self, who: SessionId) {
+        let nick = loop {
+            self.last_guest += 1;
+            let nick = format!("guest-{}", self.last_guest);
+            if !self.nicks.contains_key(&nick) {
+                break nick;
+            }
+        };
+        self.nicks.insert(nick.clone(), who);
+        if let Some(session) = self.sessions.get_mut(&who) {
+            session.nick = Some(nick);
+        }
+    }
+
+    /// Takes a nick, the first one or another one.
+    pub(super) fn renames(&mut self, who: SessionId, nick: &str) -> Result<(), Refusal> {
+        let old = self.nick_of(who);
+        match self.nicks.get(&folded(nick)) {
+            Some(&owner) if owner != who => {
+                self.sometimes.count(Sort::NickTaken);
+                let called = self.nick_of(owner).unwrap_or_default();
+                return Err(refusal("nick_taken", format!("the nick {called} is taken")));
+            }
+            Some(_) => self.sometimes.count(Sort::NickRespelled),
+            None => self.sometimes.count(Sort::NickChanged),
+        }
+        if let Some(old) = &old {
+            self.nicks.remove(&folded(old));
+        }
+        self.nicks.insert(folded(nick), who);
+        let Some(session) = self.sessions.get_mut(&who) else {
+            return Ok(());
+        };
+        session.nick = Some(nick.into());
+        let Some(from) = old else {
+            return Ok(());
+        };
+        let mut told = BTreeSet::new();
+        for room in session.rooms.clone() {
+            let name = self.rooms.name(&room);
+            let happening = Happening::Renamed {
+                room: &name,
+                from: &from,
+                nick,
+            };
+            let event = self.event(&name, None, 0, &happening);
+            self.announces(&room, &event, who, Some(event.telling.clone()), &mut told);
+        }
+        Ok(())
+    }
+
+    /// Enters a room, and leaves another one for it.
+    pub(super) fn joins(
+        &mut self,
+        who: SessionId,
+        to: &str,
+        instead_of: Option<&str>,
+    ) -> Result<(), Refusal> {
+        self.objection()?;
+        let Some(session) = self.sessions.get(&who) else {
+            return Ok(());
+        };
+        if session.rooms.contains(&folded(to)) {
+            let name = self.rooms.name(&folded(to));
+            return Err(refusal("already_in", format!("you are in {name} already")));
+        }
+        let limit = self.limits.max_rooms_each;
+        if instead_of.is_none() && session.rooms.len() >= limit {
+            self.sometimes.count(Sort::TooManyForOne);
+            let error = HubError::TooManyRoomsForYou { limit };
+            return Err(refusal("too_many_rooms", error.to_string()));
+        }
+        self.has_room(to)?;
+        self.rooms.reserve(to, &mut self.sometimes);
+        if let Some(old) = instead_of {
+            self.sometimes.count(Sort::Moved);
+            self.stands_up(who, old);
+        }
+        self.sits_down(who, to);
+        Ok(())
+    }
+
+    /// Whether the limits let one more into a room.
+    fn has_room(&mut self, room: &str) -> Result<(), Refusal> {
+        let seats = self.rooms.rooms.get(&folded(room));
+        let seats = seats.map_or(0, |room| room.members.len());
+        let limit = self.limits.max_rooms;
+        if seats == 0 && self.rooms.occupied().count() >= limit {
+            self.sometimes.count(Sort::TooManyRooms);
+            let error = HubError::TooManyRooms { limit };
+            return Err(refusal("too_many_rooms", error.to_string()));
+        }
+        let limit = self.limits.max_members;
+        if seats >= limit {
+            self.sometimes.count(Sort::RoomFull);
+            let text = format!("#{room} is full (at most {limit})");
+            return Err(refusal("room_full", text));
+        }
+        Ok(())
+    }
+
+    fn sits_down(&mut self, who: SessionId, to: &str) {
+        let room = folded(to);
+        let nick = self.nick_of(who).unwrap_or_default();
+        let (Some(session), Some(state)) =
+            (self.sessions.get_mut(&who), self.rooms.rooms.get_mut(&room))
+        else {
+            return;
+        };
+        session.rooms.push(room.clone());
+        state.members.push(Member {
+            session: who,
+            operator: state.members.is_empty(),
+        });
+        let name = state.name.clone();
+        let heard_by = session.heard_by;
+        let event = self.event(
+            &name,
+            None,
+            0,
+            &Happening::Joined {
+                room: &name,
+                nick: &nick,
+            },
+        );
+        let mut own = event.telling.clone();
+        if let Some(person) = self.people.get_mut(&heard_by)
+            && !person.welcomed
+        {
+            // The welcome is for who is told at all.
+            person.welcomed = !person.queue.closing;
+            own.text = line(format!("* welcome, {nick} \u{2014} you are in {name}\n"));
+        }
+        self.announces(&room, &event, who, Some(own), &mut BTreeSet::new());
+    }
+
+    /// Leaves one room.
+    pub(super) fn leaves(&mut self, who: SessionId, room: &str) -> Result<(), Refusal> {
+        self.seat(who, room)?;
+        self.sometimes.count(Sort::Left);
+        self.stands_up(who, &folded(room));
+        Ok(())
+    }
+
+    fn stands_up(&mut self, who: SessionId, room: &str) {
+        let name = self.rooms.name(room);
+        let nick = self.nick_of(who).unwrap_or_default();
+        let happening = Happening::Left {
+            room: &name,
+            nick: &nick,
+        };
+        let event = self.event(&name, None, 0, &happening);
+        // Told by the arrival in the next room, in text.
+        let mut own = event.telling.clone();
+        own.text = Line::from([]);
+        self.announces(room, &event, who, Some(own), &mut BTreeSet::new());
+        if let Some(session) = self.sessions.get_mut(&who) {
+            session.rooms.retain(|own| own != room);
+        }
+        self.rooms.left(room, who, &mut self.sometimes);
+    }
+
+    /// Leaves the hub for good.
+    pub(super) fn quits(&mut self, who: SessionId, reason: Option<&str>) {
+        let Some(session) = self.sessions.remove(&who) else {
+            return;
+        };
+        if let Some(token) = session.token {
+            self.tokens.remove(&token);
+        }
+        let Some(nick) = session.nick else {
+            return;
+        };
+        let mut told = BTreeSet::new();
+        for room in session.rooms {
+            let name = self.rooms.name(&room);
+            let happening = Happening::Quit {
+                room: &name,
+                nick: &nick,
+                reason,
+            };
+            let event = self.event(&name, None, reason.map_or(0, str::len), &happening);
+            self.announces(&room, &event, who, None, &mut told);
+            self.rooms.left(&room, who, &mut self.sometimes);
+        }
+        self.nicks.remove(&folded(&nick));
+    }
+
+    /// Says or does something in a room. Returns the message's number.
+    pub(super) fn says(
+        &mut self,
+        who: SessionId,
+        room: &str,
+        action: bool,
+        text: &str,
+    ) -> Result<u64, Refusal> {
+        self.seat(who, room)?;
+        let from = self.nick_of(who).unwrap_or_default();
+        let Some(state) = self.rooms.rooms.get_mut(&folded(room)) else {
+            return Ok(0);
+        };
+        state.last += 1;
+        let number = state.last;
+        let name = state.name.clone();
+        let happening = Happening::Message {
+            room: &name,
+            number,
+            from: &from,
+            action,
+            text,
+        };
+        let event = self.event(&name, Some(number), text.len(), &happening);
+        self.accepted += 1;
+        for member in self.members(&folded(room)) {
+            self.pushes(member, &event);
+        }
+        self.rooms
+            .remember(&folded(room), event, &mut self.sometimes);
+        Ok(number)
+    }
+
+    /// As [`says`](Self::says), once for each name that the sender has for it. Tells whether it had been
+    /// said before.
+    pub(super) fn says_once(
+        &mut self,
+        who: SessionId,
+        room: &str,
+        action: bool,
+        text: &str,
+        name: Option<&str>,
+    ) -> Result<(u64, bool), Refusal> {
+        let key = name.map(|name| (folded(room), name.to_owned()));
+        let session = self.sessions.get(&who);
+        let before = key.as_ref().and_then(|key| session?.said.get(key).copied());
+        if let Some(number) = before {
+            self.sometimes.count(Sort::Duplicate);
+            return Ok((number, true));
+        }
+        self.objection()?;
+        let number = self.says(who, room, action, text)?;
+        if let (Some(key), Some(session)) = (key, self.sessions.get_mut(&who)) {
+            session.said.insert(key, number);
+            self.ledger.said(room, text, number);
+        }
+        Ok((number, false))
+    }
+
+    pub(super) fn says_privately(
+        &mut self,
+        who: SessionId,
+        to: &str,
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let from = self.nick_of(who).unwrap_or_default();
+        let Some(&recipient) = self.nicks.get(&folded(to)) else {
+            let text = format!("there is nobody called {to}");
+            return Err(refusal("no_such_nick", text));
+        };
+        let called = self.nick_of(recipient).unwrap_or_default();
+        let happening = Happening::Private {
+            from: &from,
+            to: &called,
+            text,
+        };
+        let telling = Telling::new(&happening, self.wall);
+        let Some(session) = self.sessions.get(&recipient) else {
+            return Ok(());
+        };
+        let (heard_by, parked) = (session.heard_by, session.parked.is_some());
+        let Some(person) = self.people.get_mut(&heard_by) else {
+            return Ok(());
+        };
+        let weight = REST + text.len();
+        let queue = &mut person.queue;
+        let accepted = queue.push_direct(telling, weight, &self.limits, &mut self.sometimes);
+        person.note_overflow(self.now);
+        if accepted {
+            self.sometimes.count(Sort::Private);
+            return Ok(());
+        }
+        if self
+            .people
+            .get(&heard_by)
+            .is_some_and(|person| person.queue.closing)
+        {
+            self.sometimes
+                .count(if parked { Sort::AwayParked } else { Sort::Away });
+            let text = format!("{called} is away; your message was not delivered");
+            return Err(refusal("away", text));
+        }
+        self.sometimes.count(Sort::RecipientFull);
+        let text = format!("{called} is not keeping up; your message was not delivered");
+        Err(refusal("recipient_full", text))
+    }
+
+    /// Sets or takes away the topic of a room.
+    pub(super) fn sets_topic(
+        &mut self,
+        who: SessionId,
+        room: &str,
+        topic: Option<&str>,
+    ) -> Result<(), Refusal> {
+        self.seat(who, room)?;
+        let room = folded(room);
+        let nick = self.nick_of(who).unwrap_or_default();
+        let name = self.rooms.name(&room);
+        if let Some(state) = self.rooms.rooms.get_mut(&room) {
+            state.topic = topic.map(Into::into);
+        }
+        self.sometimes.count(Sort::Topic);
+        let happening = Happening::Topic {
+            room: &name,
+            nick: &nick,
+            topic,
+        };
+        let event = self.event(&name, None, topic.map_or(0, str::len), &happening);
+        let own = event.telling.clone();
+        self.announces(&room, &event, who, Some(own), &mut BTreeSet::new());
+        Ok(())
+    }
+
+    /// Whether somebody is in a room.
+    pub(super) fn seat(&self, who: SessionId, room: &str) -> Result<(), Refusal> {
+        let session = self.sessions.get(&who);
+        if session.is_some_and(|session| session.rooms.contains(&folded(room))) {
+            return Ok(());
+        }
+        Err(refusal("not_in", format!("you are not in #{room}")))
+    }
+
+    pub(super) fn nick_of(&self, who: SessionId) -> Option<String> {
+        self.sessions.get(&who)?.nick.clone()
+    }
+
+    /// An event about a room, as of now.
+    fn event(
+        &self,
+        room: &str,
+        number: Option<u64>,
+        len: usize,
+        happening: &Happening<'_>,
+    ) -> RoomEvent {
+        RoomEvent {
+            telling: Telling::new(happening, self.wall),
+            weight: REST + len,
+            room: room.into(),
+            number,
+            at: self.now,
+        }
+    }
+
+    fn members(&self, room: &str) -> Vec<SessionId> {
+        let room = self.rooms.rooms.get(room);
+        let members = room.map(|room| room.members.iter().map(|member| member.session));
+        members.into_iter().flatten().collect()
+    }
+
+    /// Tells everyone in a room who was not told yet what `about` did, and `about` itself in its own
+    /// words, if any.
+    fn announces(
+        &mut self,
+        room: &str,
+        event: &RoomEvent,
+        about: SessionId,
+        own: Option<Telling>,
+        told: &mut BTreeSet<SessionId>,
+    ) {
+        let mut own = own;
+        for member in self.members(room) {
+            if !told.insert(member) {
+                continue;
+            }
+            if member != about {
+                self.pushes(member, event);
+                continue;
+            }
+            let heard_by = self.sessions.get(&about).map(|session| session.heard_by);
+            if let Some(own) = own.take()
+                && let Some(person) = heard_by.and_then(|id| self.people.get_mut(&id))
+            {
+                person.queue.push_answer(Entry::Own(own));
+            }
+        }
+    }
+
+    fn pushes(&mut self, to: SessionId, event: &RoomEvent) {
+        let heard_by = self.sessions.get(&to).map(|session| session.heard_by);
+        if let Some(person) = heard_by.and_then(|id| self.people.get_mut(&id)) {
+            person
+                .queue
+                .push_room(event, &self.limits, &mut self.sometimes);
+            person.note_overflow(self.now);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+
+use super::{Line, line};
+
+/// Which protocol somebody speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tongue {
+    Text,
+    Json,
+}
+
+/// What there is to tell, by the names that are shown.
+pub(super) enum Happening<'a> {
+    Message {
+        room: &'a str,
+        number: u64,
+        from: &'a str,
+        action: bool,
+        text: &'a str,
+    },
+    Private {
+        from: &'a str,
+        to: &'a str,
+        text: &'a str,
+    },
+    Joined {
+        room: &'a str,
+        nick: &'a str,
+    },
+    Left {
+        room: &'a str,
+        nick: &'a str,
+    },
+    Quit {
+        room: &'a str,
+        nick: &'a str,
+        reason: Option<&'a str>,
+    },
+    Renamed {
+        room: &'a str,
+        from: &'a str,
+        nick: &'a str,
+    },
+    Topic {
+        room: &'a str,
+        nick: &'a str,
+        topic: Option<&'a str>,
+    },
+}
+
+/// The same as both protocols put it.
+#[derive(Clone, Debug)]
+pub(crate) struct Telling {
+    pub(super) text: Line,
+    pub(super) json: Line,
+}
+
+impl Telling {
+    pub(super) fn new(happening: &Happening<'_>, at: SystemTime) -> Self {
+        Self {
+            text: line(happening.text()),
+            json: line(happening.json(at) + "\n"),
+        }
+    }
+
+    pub(super) fn to(&self, tongue: Tongue) -> &Line {
+        match tongue {
+            Tongue::Text => &self.text,
+            Tongue::Json => &self.json,
+        }
+    }
+}
+
+impl Happening<'_> {
+    fn text(&self) -> String {
+        match self {
+            Self::Message {
+                room,
+                from,
+                action: false,
+                text,
+                ..
+            } => format!("[{room}] {from}: {text}\n"),
+            Self::Message {
+                room, from, text, ..
+            } => format!("[{room}] * {from} {text}\n"),
+            Self::Private { from, text, .. } => format!("[private] {from}: {text}\n"),
+            Self::Joined { room, nick } => format!("* {nick} joined {room}\n"),
+            Self::Left { room, nick }
+            | Self::Quit {
+                room,
+                nick,
+                reason: None,
+            } => format!("* {nick} left {room}\n"),
+            Self::Quit {
+                room,
+                nick,
+                reason: Some(reason),
+            } => format!("* {nick} left {room} ({reason})\n"),
+            Self::Renamed { from, nick, .. } => format!("* {from} is now {nick}\n"),
+            Self::Topic {
+                room,
+                nick,
+                topic: Some(topic),
+            } => format!("* {nick} set the topic of {room}: {topic}\n"),
+            Self::Topic { room, nick, .. } => format!("* {nick} took away the topic of {room}\n"),
+        }
+    }
+
+    fn json(&self, at: SystemTime) -> String {
+        match self {
+            Self::Message {
+                room,
+                number,
+                from,
+                action,
+                text,
+            } => format!(
+                r#"{{"event":"message","room":{},"number":{number},"from":{},"kind":"{}","text":{},"time":"{}"}}"#,
+                bare(room),
+                quoted(from),
+                if *action { "action" } else { "say" },
+                quoted(text),
+                time(at),
+            ),
+            Self::Private { from, to, text } => format!(
+                r#"{{"event":"private","from":{},"to":{},"text":{},"time":"{}"}}"#,
+                quoted(from),
+                quoted(to),
+                quoted(text),
+                time(at),
+            ),
+            Self::Joined { room, nick } => format!(
+                r#"{{"event":"joined","room":{},"nick":{}}}"#,
+                bare(room),
+                quoted(nick)
+            ),
+            Self::Left { room, nick } => format!(
+                r#"{{"event":"left","room":{},"nick":{}}}"#,
+                bare(room),
+                quoted(nick)
+            ),
+            Self::Quit { room, nick, reason } => format!(
+                r#"{{"event":"quit","room":{},"nick":{},"reason":{}}}"#,
+                bare(room),
+                quoted(nick),
+                or_null(*reason)
+            ),
+            Self::Renamed { room, from, nick } => format!(
+                r#"{{"event":"renamed","room":{},"from":{},"nick":{}}}"#,
+                bare(room),
+                quoted(from),
+                quoted(nick)
+            ),
+            Self::Topic { room, nick, topic } => format!(
+                r#"{{"event":"topic","room":{},"nick":{},"topic":{}}}"#,
+                bare(room),
+                quoted(nick),
+                or_null(*topic)
+            ),
+        }
+    }
+}
+
+/// A string as JSON has it.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+pub(super) fn or_null(text: Option<&str>) -> String {
+    text.map_or_else(|| "null".into(), quoted)
+}
+
+/// The name of a room without the `#` that the model keeps it with, as JSON has it.
+pub(super) fn bare(room: &str) -> String {
+    quoted(room.strip_prefix('#').unwrap_or(room))
+}
+
+/// A time as RFC 3339 has it, in UTC and to the millisecond.
+fn time(at: SystemTime) -> String {
+    let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{at:.3}")
+}
