@@ -3,10 +3,14 @@
 use std::future::{pending, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use chat_core::runtime::{Address, Listener, Net, RuntimeExt};
+use chat_core::hub::{Hub, HubConfig};
+use chat_core::protocol::TextProtocol;
+use chat_core::runtime::{Address, Listener, Net, Runtime, RuntimeExt, TaskGroup};
+use chat_core::server::{Server, ServerConfig};
 use chat_runtime_sim::{Policy, Rates, Settings, Sim, SimRuntime, Strike};
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -43,6 +47,36 @@ fn a_deadlock_names_who_waits_and_where_it_was_spawned() {
         "{message}"
     );
     assert!(message.contains("machine.rs"), "{message}");
+}
+
+#[test]
+fn a_deadlock_tells_the_tasks_of_the_library_apart() {
+    let sim = sim(1, Policy::Random);
+    let runtime: Arc<dyn Runtime> = Arc::new(sim.runtime());
+    let message = panic_of(|| {
+        sim.block_on(async {
+            let group = TaskGroup::new(Arc::clone(&runtime));
+            group.spawn(pending()).expect("it is open");
+            let server = Server::new(
+                Hub::new(Arc::clone(&runtime), HubConfig::default()),
+                Arc::clone(&runtime),
+                ServerConfig::default(),
+            );
+            let listener = sim.runtime().bind_tcp(([127, 0, 0, 1], 7).into()).await;
+            let listener = listener.expect("a new machine has all ports free");
+            let listening = server.listen(listener, TextProtocol::default);
+            listening.expect("it is not shut down");
+            let _task = runtime.spawn(pending::<()>());
+            pending::<()>().await;
+        });
+    });
+    let tasks: Vec<_> = message.lines().skip(1).collect();
+    assert_eq!(tasks.len(), 3, "{message}");
+    assert!(tasks[0].contains("Pending\", spawned at"), "{message}");
+    assert!(tasks[0].contains("machine.rs"), "{message}");
+    assert!(tasks[1].contains("Acceptor"), "{message}");
+    assert!(tasks[1].contains("server/mod.rs"), "{message}");
+    assert!(tasks[2].contains("machine.rs"), "{message}");
 }
 
 #[test]

@@ -6,9 +6,9 @@ use event_listener::Event;
 use slab::Slab;
 use thiserror::Error;
 
-use super::Runtime;
 use super::runner::{Cancellation, Outcome, Report, Runner};
 use super::task::Panic;
+use super::{Origin, Runtime};
 
 /// Background futures that belong together and are waited for together.
 ///
@@ -77,6 +77,7 @@ impl TaskGroup {
     ///
     /// [`Closed`] after [`close`](TaskGroup::close) or [`cancel`](TaskGroup::cancel); the future is
     /// dropped unpolled.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<(), Closed>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -157,6 +158,7 @@ impl TaskSpawner {
     /// # Errors
     ///
     /// [`Closed`] when the group takes no more children; the future is dropped unpolled.
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> Result<(), Closed>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -173,8 +175,9 @@ impl TaskSpawner {
             key,
             shared: Arc::clone(&self.shared),
         };
+        let runner = Runner::new(future, membership, cancellation);
         self.runtime
-            .spawn_detached(Box::pin(Runner::new(future, membership, cancellation)));
+            .spawn_detached_from(Origin::of::<F>(), Box::pin(runner));
         Ok(())
     }
 

@@ -29,7 +29,7 @@ pub(crate) use alarm::Alarm;
 pub use group::{Closed, TaskGroup, TaskSpawner};
 pub use interval::Interval;
 pub use net::{Address, BACKLOG, Duplex, Listener, Net};
-pub use spawn::Spawn;
+pub use spawn::{Origin, Spawn};
 pub use task::{JoinError, Panic, Task};
 pub use timeout::{Elapsed, Timeout};
 pub use timer::{Sleep, Timer};
@@ -148,12 +148,13 @@ pub trait RuntimeExt: Runtime {
     /// Runs `future` in the background.
     ///
     /// The task is cancelled when the returned [`Task`] is dropped; see there for detaching it.
+    #[track_caller]
     fn spawn<F>(&self, future: F) -> Task<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
         let (runner, task) = task::new(future);
-        self.spawn_detached(Box::pin(runner));
+        self.spawn_detached_from(Origin::of::<F>(), Box::pin(runner));
         task
     }
 

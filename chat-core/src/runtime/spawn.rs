@@ -1,4 +1,7 @@
+use std::any::type_name;
+use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 
 /// Runs futures and blocking work in the background.
@@ -47,6 +50,69 @@ pub trait Spawn: Send + Sync + 'static {
     /// Runs `future` to its end, with no handle to it.
     fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>);
 
+    /// As [`spawn_detached`](Spawn::spawn_detached), for a runtime that can show its tasks to people: `origin`
+    /// tells them apart. All that the library spawns comes this way.
+    ///
+    /// Unless it is implemented, `origin` is dropped. Whoever wraps a runtime passes it on.
+    fn spawn_detached_from(
+        &self,
+        origin: Origin,
+        future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) {
+        let _ = origin;
+        self.spawn_detached(future);
+    }
+
     /// Runs `work`, which may block, to its end on a thread where blocking harms nobody.
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>);
+}
+
+/// What is spawned, and where in a program: for lists of tasks that people read.
+///
+/// Displays as `name, spawned at file:line`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The type of the future, without its parameters, or the function that it is the body of. Not the same
+    /// in every version of the compiler.
+    pub name: &'static str,
+    /// The call that spawned it.
+    pub location: &'static Location<'static>,
+}
+
+impl Origin {
+    /// That of a future of the type `F`, spawned by the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chat_core::runtime::Origin;
+    ///
+    /// struct Clock<T>(T);
+    ///
+    /// let origin = Origin::of::<Clock<u8>>();
+    /// assert!(origin.name.ends_with("::Clock"), "{origin}");
+    /// assert_eq!(origin.location.line(), line!() - 2);
+    /// ```
+    #[track_caller]
+    pub fn of<F>() -> Self {
+        let name = type_name::<F>();
+        let name = name.split('<').next().unwrap_or(name);
+        Self {
+            name: name.trim_end_matches("::{{closure}}"),
+            location: Location::caller(),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, location) = (self.name, self.location);
+        write!(
+            f,
+            "{name}, spawned at {}:{}",
+            location.file(),
+            location.line()
+        )
+    }
 }

@@ -8,7 +8,7 @@ use chat_core::connection::{ConnectionConfig, RateLimit, serve_connection_with};
 use chat_core::event::CloseReason;
 use chat_core::hub::{Hub, HubConfig, SlowConsumer};
 use chat_core::runtime::{
-    Listener, Runtime, RuntimeExt, Sleep, Spawn, TaskGroup, TaskSpawner, Timer,
+    Listener, Origin, Runtime, RuntimeExt, Sleep, Spawn, TaskGroup, TaskSpawner, Timer,
 };
 use chat_core::server::{Server, ServerConfig};
 use chat_core::session::SessionHandle;
@@ -28,6 +28,14 @@ pub(super) struct Tapped {
 impl Spawn for Tapped {
     fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         self.stage.runtime().spawn_detached(future);
+    }
+
+    fn spawn_detached_from(
+        &self,
+        origin: Origin,
+        future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) {
+        self.stage.runtime().spawn_detached_from(origin, future);
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {
@@ -65,6 +73,14 @@ pub(super) struct HubTapped {
 impl Spawn for HubTapped {
     fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         self.stage.runtime().spawn_detached(future);
+    }
+
+    fn spawn_detached_from(
+        &self,
+        origin: Origin,
+        future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) {
+        self.stage.runtime().spawn_detached_from(origin, future);
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {

@@ -4,14 +4,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use async_task::Runnable;
-use chat_core::runtime::Spawn;
+use chat_core::runtime::{Origin, Spawn};
 
 use super::sim::{SimRuntime, World};
 use super::state::{Ready, Shared, TaskId};
 
 impl SimRuntime {
-    /// As [`Spawn::spawn_detached`], with a name for reports. Tasks that are spawned without one inherit
-    /// that of the task that spawned them.
+    /// As [`Spawn::spawn_detached`], with a name for reports.
     #[track_caller]
     pub fn spawn_named(&self, name: &str, future: impl Future<Output = ()> + Send + 'static) {
         self.start(Some(name), Some(Location::caller()), future);
@@ -58,6 +57,14 @@ impl SimRuntime {
 impl Spawn for SimRuntime {
     fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         self.start(None, None, future);
+    }
+
+    fn spawn_detached_from(
+        &self,
+        origin: Origin,
+        future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) {
+        self.start(Some(origin.name), Some(origin.location), future);
     }
 
     #[expect(clippy::disallowed_methods, reason = "an open world has threads")]
