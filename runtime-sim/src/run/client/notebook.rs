@@ -10,6 +10,9 @@ use crate::model::{Model, Promise, folded};
 use crate::plan::Action;
 use crate::random::Random;
 
+/// How much a program says again at most that had no answer.
+const MOST_UNANSWERED: usize = 32;
+
 /// What a program knows, on one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notebook {
@@ -76,7 +79,10 @@ impl Notebook {
                 }),
                 _ => None,
             });
-        let unanswered = self.unanswered.iter().cloned().chain(outstanding).collect();
+        let unanswered = self.unanswered.iter().cloned().chain(outstanding);
+        let mut unanswered: Vec<_> = unanswered.collect();
+        // What is older than that it will never know.
+        unanswered.drain(..unanswered.len().saturating_sub(MOST_UNANSWERED));
         Self {
             greeting: Greeting::Missing,
             outstanding: VecDeque::new(),
