@@ -5,34 +5,32 @@
 //! is reported: it has to follow the library.
 
 mod mutants;
+mod options;
 mod workshop;
 
 use std::process::ExitCode;
 
+use clap::Parser;
 use mutants::MUTANTS;
+use options::Options;
 use workshop::{Verdict, Workshop};
 
-const USAGE: &str = "usage: sim-mutants [--seeds N] [NAME]...";
+/// So many seeds are few, and so many steps are easy to read.
+const FEW_SEEDS: u64 = 100;
+const FEW_STEPS: u64 = 20;
 
 fn main() -> ExitCode {
-    let mut seeds = 5_000;
-    let mut names = Vec::new();
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match (word.as_str(), word.starts_with('-')) {
-            ("--seeds", _) => match words.next().and_then(|text| text.parse().ok()) {
-                Some(number) => seeds = number,
-                None => {
-                    eprintln!("{USAGE}");
-                    return ExitCode::from(2);
-                }
-            },
-            (_, true) => {
-                eprintln!("{USAGE}");
-                return ExitCode::from(2);
-            }
-            (_, false) => names.push(word),
-        }
+    let options = Options::parse();
+    if options.list {
+        MUTANTS
+            .iter()
+            .for_each(|mutant| println!("{}", mutant.name));
+        return ExitCode::SUCCESS;
+    }
+    let unknown = |name: &&String| MUTANTS.iter().all(|mutant| mutant.name != **name);
+    if let Some(name) = options.names.iter().find(unknown) {
+        eprintln!("there is no mutant {name:?}; --list tells which there are");
+        return ExitCode::from(2);
     }
     let workshop = match Workshop::open() {
         Ok(workshop) => workshop,
@@ -41,26 +39,31 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut alive = Vec::new();
-    let mut early = 0;
-    let chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+    let chosen = |name: &str| options.names.is_empty() || options.names.iter().any(|n| n == name);
     let mutants: Vec<_> = MUTANTS
         .iter()
         .filter(|mutant| chosen(mutant.name))
         .collect();
+    println!("| mutant | seed | steps | broken promise |\n| --- | ---: | ---: | --- |");
+    let mut alive = Vec::new();
+    let (mut early, mut small, mut largest) = (0, 0, 0);
     for mutant in &mutants {
-        let verdict = workshop.try_out(mutant, seeds);
-        println!("{:<44} {verdict}", mutant.name);
+        let verdict = workshop.try_out(mutant, &options);
+        println!("| {} | {verdict} |", mutant.name);
         match verdict {
-            Verdict::Killed { seed, .. } => early += u32::from(seed < 100),
+            Verdict::Killed { seed, steps, .. } => {
+                early += u32::from(seed < FEW_SEEDS);
+                small += u32::from(steps.is_some_and(|steps| steps <= FEW_STEPS));
+                largest = largest.max(steps.unwrap_or(0));
+            }
             _ => alive.push(mutant.name),
         }
     }
-    println!(
-        "{} of {} killed, {early} of them within 100 seeds",
-        mutants.len() - alive.len(),
-        mutants.len()
-    );
+    let (killed, all) = (mutants.len() - alive.len(), mutants.len());
+    println!("\n{killed} of {all} killed, {early} of them within {FEW_SEEDS} seeds");
+    if options.shrink {
+        println!("{small} plans have at most {FEW_STEPS} steps; the largest has {largest}");
+    }
     if alive.is_empty() {
         return ExitCode::SUCCESS;
     }

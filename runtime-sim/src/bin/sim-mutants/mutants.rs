@@ -426,4 +426,196 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: r#"            self.shared.emptied.notify(usize::MAX);"#,
         to: r#"            self.shared.emptied.notify(0);"#,
     },
+    Mutant {
+        name: "a token is good after a quit",
+        file: "hub/presence.rs",
+        from: r#"            self.hub.forget_token(&token);"#,
+        to: r#"            let _ = token;"#,
+    },
+    Mutant {
+        name: "nobody is superseded",
+        file: "hub/resume.rs",
+        from: r#"            serving.close(CloseReason::Superseded.into(), &mut wakes);"#,
+        to: r#"            let _ = serving;"#,
+    },
+    Mutant {
+        name: "a session that was taken up is not listed",
+        file: "hub/resume.rs",
+        from: r#"tokens.replace(token, Some(State::Served(Arc::clone(outbox))))"#,
+        to: r#"tokens.replace(token, None)"#,
+    },
+    Mutant {
+        name: "the nick stays with the old connection",
+        file: "hub/presence.rs",
+        from: r#"            self.hub.move_nick(nick, self.id, outbox);"#,
+        to: r#"            let _ = nick;"#,
+    },
+    Mutant {
+        name: "a room stays with the old connection",
+        file: "hub/room.rs",
+        from: r#"        member.outbox = Arc::clone(outbox);"#,
+        to: r#"        if last % 2 == 0 {
+            member.outbox = Arc::clone(outbox);
+        }"#,
+    },
+    Mutant {
+        name: "resuming replays one too many",
+        file: "hub/room.rs",
+        from: r#"let unseen = HistoryRange::After(seen);"#,
+        to: r#"let unseen = HistoryRange::After(seen.saturating_sub(1));"#,
+    },
+    Mutant {
+        name: "resuming replays one too few",
+        file: "hub/room.rs",
+        from: r#"let unseen = HistoryRange::After(seen);"#,
+        to: r#"let unseen = HistoryRange::After(seen + 1);"#,
+    },
+    Mutant {
+        name: "the gap of a resumed session is off by one",
+        file: "hub/room.rs",
+        from: r#"messages: Some((seen + 1, first - 1)),"#,
+        to: r#"messages: Some((seen, first - 1)),"#,
+    },
+    Mutant {
+        name: "a gap of one is not told to a resumed session",
+        file: "hub/room.rs",
+        from: r#"if first > seen + 1 {"#,
+        to: r#"if first > seen + 2 {"#,
+    },
+    Mutant {
+        name: "what was said is not remembered",
+        file: "store/said.rs",
+        from: r#"        self.numbers.insert((room.clone(), id.clone()), number);"#,
+        to: r#"        let _ = number;"#,
+    },
+    Mutant {
+        name: "a name counts in all rooms",
+        file: "store/said.rs",
+        from: r#"        self.numbers.get(&(room.clone(), id.clone())).copied()"#,
+        to: r#"        let _ = room;
+        let same = |((_, known), _): &(&(RoomName, ClientId), &u64)| known == id;
+        self.numbers.iter().find(same).map(|(_, number)| *number)"#,
+    },
+    Mutant {
+        name: "a duplicate gets the next number",
+        file: "session/mod.rs",
+        from: r#"                number,
+                duplicate: true,"#,
+        to: r#"                number: number + 1,
+                duplicate: true,"#,
+    },
+    Mutant {
+        name: "an answer to a name is lost",
+        file: "protocol/json/mod.rs",
+        from: r#"    session.reply(response::ok(id, ok));"#,
+        to: r#"    if !matches!(id, Id::Text(_)) {
+        session.reply(response::ok(id, ok));
+    }"#,
+    },
+    Mutant {
+        name: "a refusal is told twice",
+        file: "protocol/json/mod.rs",
+        from: r#"    session.reply(response::error(id, &error));"#,
+        to: r#"    session.reply(response::error(id, &error));
+    session.reply(response::error(id, &error));"#,
+    },
+    Mutant {
+        name: "a notice in JSON is off by one",
+        file: "protocol/json/response.rs",
+        from: r#"last: missed.messages.map(|(_, last)| last),"#,
+        to: r#"last: missed.messages.map(|(_, last)| last + 1),"#,
+    },
+    Mutant {
+        name: "a session is given up too early",
+        file: "hub/mod.rs",
+        from: r#"sleep(self.shared.config.resume_grace);"#,
+        to: r#"sleep(self.shared.config.resume_grace / 2);"#,
+    },
+    Mutant {
+        name: "a session is never given up",
+        file: "hub/mod.rs",
+        from: r#"                shared.resumables.expire(&token, parking);"#,
+        to: r#"                let _ = (shared, token, parking);"#,
+    },
+    Mutant {
+        name: "whoever was told to go may come back",
+        file: "session/mod.rs",
+        from: r#"Some(reason) => reason.lets_come_back(),"#,
+        to: r#"Some(_) => true,"#,
+    },
+    Mutant {
+        name: "one more session is kept than may be",
+        file: "hub/resume.rs",
+        from: r#"if tokens.parked >= limit {"#,
+        to: r#"if tokens.parked > limit {"#,
+    },
+    Mutant {
+        name: "private messages that waited are lost",
+        file: "hub/presence.rs",
+        from: r#"        outbox.restore_direct(old.take_direct(), &mut wakes);"#,
+        to: r#"        drop(old.take_direct());"#,
+    },
+    Mutant {
+        name: "a session that is kept goes on hearing",
+        file: "hub/mod.rs",
+        from: r#"        presence
+            .outbox()
+            .seal(CloseReason::PeerClosed.into(), Box::default());
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "history before a number includes it",
+        file: "store/memory.rs",
+        from: r#"HistoryRange::Before(number) => (0, self.messages.partition_point(numbered(number))),"#,
+        to: r#"HistoryRange::Before(number) => (0, self.messages.partition_point(numbered(number + 1))),"#,
+    },
+    Mutant {
+        name: "a quit is told once for each room",
+        file: "hub/presence.rs",
+        from: r#"        let mut told = Told::across(self.seats.len());
+        let mut announced = None;
+        for seat in std::mem::take"#,
+        to: r#"        let mut told = Told::across(1);
+        let mut announced = None;
+        for seat in std::mem::take"#,
+    },
+    Mutant {
+        name: "a session is in one room too many",
+        file: "hub/presence.rs",
+        from: r#"self.seats.len() >= limit"#,
+        to: r#"self.seats.len() > limit"#,
+    },
+    Mutant {
+        name: "connections of an address are not counted",
+        file: "server/admission.rs",
+        from: r#"        pace.count(now);"#,
+        to: r#"        let _ = pace;"#,
+    },
+    Mutant {
+        name: "a topic is not kept",
+        file: "hub/room.rs",
+        from: r#"        state.topic = topic;"#,
+        to: r#"        drop(topic);"#,
+    },
+    Mutant {
+        name: "whoever waits for a session is not woken",
+        file: "hub/resume.rs",
+        from: r#"        self.changed.notify(usize::MAX);
+        Some(parking)"#,
+        to: r#"        self.changed.notify(0);
+        Some(parking)"#,
+    },
+    Mutant {
+        name: "strangers may stay",
+        file: "connection/driver/watch.rs",
+        from: r#"        } else if let Some(patience) = config.registration_timeout {"#,
+        to: r#"        } else if let Some(patience) = config.registration_timeout.map(|limit| limit * 1_000) {"#,
+    },
+    Mutant {
+        name: "nobody is pinged",
+        file: "protocol/json/mod.rs",
+        from: r#"        response::ping(out);"#,
+        to: r#"        let _ = out;"#,
+    },
 ];

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::mutants::Mutant;
+use crate::options::Options;
 
 /// A copy of the repository in which things may be broken.
 pub(crate) struct Workshop {
@@ -15,7 +16,12 @@ pub(crate) struct Workshop {
 /// What became of a mutant.
 pub(crate) enum Verdict {
     /// This seed broke a promise.
-    Killed { seed: u64, promise: String },
+    Killed {
+        seed: u64,
+        promise: String,
+        /// How many steps are enough, if that was looked for.
+        steps: Option<u64>,
+    },
     /// All seeds kept all promises.
     Alive,
     /// It could not be planted, or does not compile.
@@ -25,9 +31,16 @@ pub(crate) enum Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Killed { seed, promise } => write!(f, "killed by seed {seed}: {promise}"),
-            Self::Alive => f.write_str("ALIVE"),
-            Self::Unusable(why) => write!(f, "UNUSABLE: {why}"),
+            Self::Killed {
+                seed,
+                promise,
+                steps,
+            } => {
+                let steps = steps.map(|steps| steps.to_string()).unwrap_or_default();
+                write!(f, "{seed} | {steps} | {promise}")
+            }
+            Self::Alive => f.write_str("- | - | ALIVE"),
+            Self::Unusable(why) => write!(f, "- | - | UNUSABLE: {why}"),
         }
     }
 }
@@ -53,7 +66,7 @@ impl Workshop {
     }
 
     /// Plants `mutant`, runs seeds until one breaks a promise, and takes it out again.
-    pub(crate) fn try_out(&self, mutant: &Mutant, seeds: u64) -> Verdict {
+    pub(crate) fn try_out(&self, mutant: &Mutant, options: &Options) -> Verdict {
         let path = self.copy.join("chat-core/src").join(mutant.file);
         let sound = match fs::read_to_string(&path) {
             Ok(sound) => sound,
@@ -66,14 +79,14 @@ impl Workshop {
         if let Err(error) = fs::write(&path, sound.replacen(mutant.from, mutant.to, 1)) {
             return Verdict::Unusable(error.to_string());
         }
-        let verdict = self.build_and_run(seeds);
+        let verdict = self.build_and_run(options);
         if let Err(error) = fs::write(&path, sound) {
             return Verdict::Unusable(format!("not taken out again: {error}"));
         }
         verdict
     }
 
-    fn build_and_run(&self, seeds: u64) -> Verdict {
+    fn build_and_run(&self, options: &Options) -> Verdict {
         let built = Command::new(env!("CARGO"))
             .args([
                 "build",
@@ -102,7 +115,9 @@ impl Workshop {
             Ok(_) => {}
         }
         let ran = Command::new(self.build.join("release/sim"))
-            .args(["--seeds", &seeds.to_string()])
+            .args(["--seeds", &options.seeds.to_string()])
+            .args(["--tries", &options.tries.to_string()])
+            .args(options.shrink.then_some("--shrink"))
             .output();
         let text = match ran {
             Ok(ran) => String::from_utf8_lossy(&ran.stdout).into_owned(),
@@ -113,17 +128,19 @@ impl Workshop {
             lines.find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
         };
         let seed = after("seed ").and_then(|rest| rest.trim_end_matches(':').parse().ok());
+        let steps = after("; ").and_then(|rest| rest.split(' ').next()?.parse().ok());
         match (seed, after("broken promise: ")) {
-            (Some(seed), Some(promise)) => Verdict::Killed { seed, promise },
-            (Some(seed), None) => Verdict::Killed {
+            (Some(seed), promise) => Verdict::Killed {
                 seed,
-                promise: "(not told)".into(),
+                promise: promise.unwrap_or_else(|| "(not told)".into()),
+                steps,
             },
             (None, _) if text.contains("faults that struck") => Verdict::Alive,
             // What takes the whole process down is found, too.
             (None, _) => Verdict::Killed {
                 seed: 0,
                 promise: "the process did not survive it".into(),
+                steps: None,
             },
         }
     }

@@ -1,0 +1,28 @@
+use clap::Parser;
+
+/// Plants bugs in a copy of the library, one at a time, and tells which seed finds which.
+///
+/// Exits with failure when one of them was not found.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Options {
+    /// Only these [default: all]
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
+    /// Give each of them so many seeds
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub(crate) seeds: u64,
+
+    /// Make the plan that found it as small as it gets, and tell how many steps that is
+    #[arg(long)]
+    pub(crate) shrink: bool,
+
+    /// Try at most so many plans for that
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) tries: usize,
+
+    /// Print the names and do nothing
+    #[arg(long)]
+    pub(crate) list: bool,
+}
