@@ -45,6 +45,7 @@ pub mod event;
 pub mod framing;
 pub mod hub;
 pub mod message;
+pub mod metrics;
 pub mod name;
 pub mod policy;
 pub mod protocol;

@@ -20,6 +20,7 @@ use super::config::ConnectionConfig;
 use super::error::ConnectionError;
 use super::rate::Pace;
 use super::scratch::Scratch;
+use super::telemetry::Telemetry;
 use crate::event::CloseReason;
 use crate::framing::Lines;
 use crate::hub::{Closing, Hub, HubError, Rest};
@@ -71,6 +72,7 @@ pub struct Connection<S, P> {
     progressed: bool,
     stalled_since: Option<Instant>,
     alarm: Option<Alarm>,
+    telemetry: Telemetry,
 }
 
 enum Phase {
@@ -158,6 +160,7 @@ where
             sent: 0,
             unflushed: false,
             alarm: None,
+            telemetry: Telemetry::new(hub),
         }
     }
 
@@ -233,7 +236,7 @@ where
             self.start_closing(CloseReason::Denied(error.to_string()).into());
             return;
         }
-        tracing::debug!(session = ?self.session.id(), "opened");
+        tracing::debug!("opened");
         self.phase = Phase::Open;
         let flow = self.protocol.open(&mut self.session);
         if let Some(reason) = self.follow(flow) {
@@ -242,6 +245,9 @@ where
     }
 
     fn follow(&mut self, flow: Flow) -> Option<CloseReason> {
+        if !matches!(flow, Flow::Close(_)) {
+            self.telemetry.update(&self.session, self.protocol.name());
+        }
         match flow {
             Flow::Continue => None,
             Flow::Wait => {
@@ -292,7 +298,8 @@ where
 
     /// Lets the session go, and the queue end with the last words.
     fn start_closing(&mut self, closing: Closing) {
-        tracing::debug!(session = ?self.session.id(), reason = %closing.reason, "closing");
+        tracing::debug!(reason = closing.reason.code(), "closing");
+        self.telemetry.leaving();
         let within = closing.within.unwrap_or(self.config.close_timeout);
         let mut farewell = Vec::new();
         self.protocol.farewell(&closing.reason, &mut farewell);
@@ -342,7 +349,10 @@ where
     fn poll_hung_up(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
         for _ in 0..Budget::new().frames {
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input)) {
-                Ok(read) if read > 0 => self.heard_at = self.runtime.now(),
+                Ok(read) if read > 0 => {
+                    scratch.tally.received_bytes += read as u64;
+                    self.heard_at = self.runtime.now();
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 _ => return Poll::Ready(()),
             }
@@ -380,14 +390,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if matches!(this.phase, Phase::New) {
+            this.telemetry.open_spans(&this.session);
+        }
+        let _entered = this.telemetry.enter();
         let mut scratch = Scratch::take();
         let polled = this.poll_phases(cx, &mut scratch);
+        this.telemetry.moved(&scratch.tally);
         scratch.give_back();
         if let Poll::Ready(ended) = &polled {
             this.phase = Phase::Done;
             // Whoever keeps the future does not keep the seat.
             this.session.disconnect();
-            tracing::debug!(session = ?this.session.id(), ?ended, "closed");
+            this.telemetry.ended(ended);
         }
         polled
     }

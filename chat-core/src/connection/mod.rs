@@ -5,6 +5,7 @@ mod driver;
 mod error;
 mod rate;
 mod scratch;
+mod telemetry;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 use std::cell::Cell;
 
 use crate::hub::Outgoing;
+use crate::metrics::Tally;
 
 /// Memory that a connection needs while it is polled and at no other time: one per thread serves all
 /// its connections.
@@ -8,6 +9,8 @@ pub(super) struct Scratch {
     pub(super) input: Box<[u8]>,
     pub(super) output: Vec<u8>,
     pub(super) taken: Vec<Outgoing>,
+    /// What this poll has moved so far.
+    pub(super) tally: Tally,
 }
 
 thread_local! {
@@ -27,6 +30,7 @@ impl Scratch {
                 input: vec![0; Self::INPUT].into(),
                 output: Vec::with_capacity(Self::OUTPUT),
                 taken: Vec::new(),
+                tally: Tally::default(),
             })
         })
     }
@@ -35,6 +39,7 @@ impl Scratch {
         self.output.clear();
         self.output.shrink_to(2 * Self::OUTPUT);
         self.taken.clear();
+        self.tally = Tally::default();
         SPARE.set(Some(self));
     }
 }

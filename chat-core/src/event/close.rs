@@ -61,6 +61,26 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    /// A word for it that stays the same when the sentence is put better.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::PeerClosed => "peer_closed",
+            Self::Idle(_) => "idle",
+            Self::Unregistered(_) => "unregistered",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Flooding => "flooding",
+            Self::Stalled(_) => "stalled",
+            Self::Superseded => "superseded",
+            Self::Denied(_) => "denied",
+            Self::Removed(_) => "removed",
+            Self::Shutdown => "shutdown",
+            Self::ServerFull { .. } => "server_full",
+            Self::AddressFull { .. } => "address_full",
+            Self::ConnectingTooFast => "connecting_too_fast",
+        }
+    }
+
     /// Whether a session that is closed for this may be resumed: it ended by accident and not because
     /// somebody decided so.
     pub(crate) fn lets_come_back(&self) -> bool {

@@ -53,9 +53,12 @@ impl Hub {
         let found = self.room(room)?;
         let mut wakes = Wakes::default();
         let sender = self.config().server_nick.clone();
+        let started = self.start_of_fan_out();
         let published = found.publish(sender, kind, body, || self.wall_clock(), &mut wakes);
         let (number, event) = published.ok_or_else(|| NoSuchRoom(room.clone()))?;
-        self.tell(wakes, event);
+        self.wake(wakes);
+        self.fanned_out(started);
+        self.observe(Some(event));
         Ok(number)
     }
 
@@ -193,7 +196,7 @@ impl Hub {
     }
 
     fn tell(&self, wakes: Wakes, event: Arc<SharedEvent>) {
-        wakes.wake();
+        self.wake(wakes);
         self.observe(Some(event));
     }
 }

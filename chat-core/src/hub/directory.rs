@@ -6,6 +6,7 @@ use super::error::HubError;
 use super::outbox::Outbox;
 use super::room::Room;
 use crate::event::SessionId;
+use crate::metrics::Levels;
 use crate::name::{Nick, RoomName};
 
 /// Who and what there is: all nicks and all rooms of a hub.
@@ -207,6 +208,27 @@ impl Directory {
             .values()
             .map(|entry| Arc::clone(&entry.room))
             .collect()
+    }
+
+    /// How much there is of what is counted here, and the outboxes of all who have a nick, to be looked into
+    /// when this is not locked any more.
+    pub(super) fn levels(&self) -> (Levels, Vec<Arc<Outbox>>) {
+        let mut levels = Levels {
+            sessions: self.nicks.len(),
+            ..Levels::default()
+        };
+        for entry in self.rooms.values() {
+            if entry.seats > 0 {
+                levels.rooms += 1;
+                levels.members += entry.seats;
+            } else {
+                levels.empty_rooms += 1;
+            }
+        }
+        #[expect(clippy::disallowed_methods, reason = "sums do not depend on the order")]
+        let owners = self.nicks.values();
+        let outboxes = owners.map(|owner| Arc::clone(&owner.outbox)).collect();
+        (levels, outboxes)
     }
 
     /// The rooms with somebody in them, by name.

@@ -68,3 +68,24 @@ pub enum HubError {
     #[error("{0} is not keeping up; your message was not delivered")]
     RecipientFull(Nick),
 }
+
+impl HubError {
+    /// A word for it that stays the same when the sentence is put better.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NickTaken(_) => "nick_taken",
+            Self::NoSuchNick(_) => "no_such_nick",
+            Self::NotRegistered => "hello_first",
+            Self::AlreadyIn(_) => "already_in",
+            Self::NotIn(_) => "not_in",
+            Self::TooManyRooms { .. } | Self::TooManyRoomsForYou { .. } => "too_many_rooms",
+            Self::RoomFull { .. } => "room_full",
+            Self::Away(_) => "away",
+            Self::RecipientFull(_) => "recipient_full",
+            Self::Denied(_) => "denied",
+            Self::Undecided => "undecided",
+            Self::NotResumable => "not_resumable",
+            Self::TooManyIds { .. } => "too_many_ids",
+        }
+    }
+}

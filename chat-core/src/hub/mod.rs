@@ -4,6 +4,7 @@
 //! rooms is never held together with another; of the others, a room is locked before the outboxes of
 //! its members, one at a time. Connections are woken after all of them are released.
 
+mod builder;
 mod config;
 mod control;
 mod directory;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use builder::HubBuilder;
 pub use config::{HubConfig, OutboxLimits, SlowConsumer};
 pub use control::NoSuchRoom;
 use directory::Directory;
@@ -37,8 +39,9 @@ pub use room::{Occupant, Role};
 pub use subscription::Subscription;
 
 use crate::event::{CloseReason, SessionId, SharedEvent, Who};
+use crate::metrics::{Levels, Metrics};
 use crate::name::{Nick, RoomName};
-use crate::policy::{AllowAll, Policy};
+use crate::policy::Policy;
 use crate::runtime::{Runtime, RuntimeExt, Sleep};
 
 /// All rooms and nicks of one server. Cheap to clone: clones are the same hub.
@@ -68,7 +71,10 @@ struct Shared {
     runtime: Arc<dyn Runtime>,
     config: HubConfig,
     policy: Arc<dyn Policy>,
+    /// Whether somebody has given it, so that its decisions are worth measuring.
+    has_policy: bool,
     token_bits: Box<dyn Fn() -> Option<u128> + Send + Sync>,
+    metrics: Option<Metrics>,
     directory: Mutex<Directory>,
     resumables: Resumables,
     last_session: AtomicU64,
@@ -88,7 +94,12 @@ impl Hub {
     /// A hub with no rooms and nobody in it, where everything is allowed. It dates messages by the
     /// runtime's wall clock.
     pub fn new(runtime: Arc<dyn Runtime>, config: HubConfig) -> Self {
-        Self::with_policy(runtime, config, Arc::new(AllowAll))
+        Self::builder(runtime).config(config).build()
+    }
+
+    /// Puts a hub together that is more than [`new`](Self::new) makes.
+    pub fn builder(runtime: Arc<dyn Runtime>) -> HubBuilder {
+        HubBuilder::new(runtime)
     }
 
     /// A hub where `policy` decides what is allowed.
@@ -97,7 +108,7 @@ impl Hub {
         config: HubConfig,
         policy: Arc<dyn Policy>,
     ) -> Self {
-        Self::with_token_source(runtime, config, policy, system_bits)
+        Self::builder(runtime).config(config).policy(policy).build()
     }
 
     /// A hub that makes its [resume tokens](ResumeToken) of the bits that `token_bits` returns, for
@@ -108,17 +119,8 @@ impl Hub {
         policy: Arc<dyn Policy>,
         token_bits: impl Fn() -> Option<u128> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                runtime,
-                config,
-                policy,
-                token_bits: Box::new(token_bits),
-                directory: Mutex::default(),
-                resumables: Resumables::default(),
-                last_session: AtomicU64::new(0),
-            }),
-        }
+        let builder = Self::builder(runtime).config(config).policy(policy);
+        builder.token_source(token_bits).build()
     }
 
     /// The rooms with somebody in them, by name.
@@ -147,6 +149,37 @@ impl Hub {
 
     pub(crate) fn policy(&self) -> &dyn Policy {
         &*self.shared.policy
+    }
+
+    /// What counts, if anything does.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.shared.metrics.as_ref()
+    }
+
+    /// The time, for something to be measured, if anybody wants to know.
+    pub(crate) fn start_of_fan_out(&self) -> Option<Instant> {
+        self.metrics().map(|_| self.now())
+    }
+
+    /// Counts a message to a room that everybody has been given and woken for since then.
+    pub(crate) fn fanned_out(&self, started: Option<Instant>) {
+        if let (Some(metrics), Some(started)) = (self.metrics(), started) {
+            metrics.fanned_out(self.now() - started);
+        }
+    }
+
+    /// The time, for what the policy is asked to be measured, which is worth measuring if there is one.
+    pub(crate) fn start_of_decision(&self) -> Option<Instant> {
+        let measured = self.shared.has_policy && self.metrics().is_some();
+        measured.then(|| self.now())
+    }
+
+    /// Wakes whoever got something, and counts how the outboxes took it.
+    pub(crate) fn wake(&self, wakes: Wakes) {
+        if let Some(metrics) = self.metrics() {
+            metrics.queued(wakes.dropped, wakes.peak);
+        }
+        wakes.wake();
     }
 
     /// Lets the policy see what happened, if anything did.
@@ -187,6 +220,10 @@ impl Hub {
         let Some(parking) = self.shared.resumables.park(token, presence, limit) else {
             return;
         };
+        tracing::debug!("parked");
+        if let Some(metrics) = self.metrics() {
+            metrics.session_parked();
+        }
         let grace = self.shared.runtime.sleep(self.shared.config.resume_grace);
         let hub = Arc::downgrade(&self.shared);
         let wait = self.shared.runtime.spawn(async move {
@@ -279,6 +316,22 @@ impl Hub {
     }
 }
 
+impl Shared {
+    /// How much there is of everything. No two locks are held at the same time, so what is told may never
+    /// have been true of one moment.
+    fn levels(&self) -> Levels {
+        let directory = self.directory.lock();
+        let (mut levels, outboxes) = directory.unwrap_or_else(PoisonError::into_inner).levels();
+        for outbox in outboxes {
+            let level = outbox.level();
+            levels.queued += level;
+            levels.fullest = levels.fullest.max(level);
+        }
+        levels.parked = self.resumables.parked();
+        levels
+    }
+}
+
 /// A seat that is kept for a session on its way into a room, so that the room cannot be forgotten
 /// meanwhile.
 pub(crate) struct Reservation {
@@ -301,13 +354,6 @@ impl Reservation {
         };
         self.room.join(member, wakes)
     }
-}
-
-/// Bits from the operating system.
-fn system_bits() -> Option<u128> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(u128::from_le_bytes(bytes))
 }
 
 impl std::fmt::Debug for Hub {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::config::{OutboxLimits, SlowConsumer};
 use crate::event::{CloseReason, Heard, Missed, SharedEvent};
+use crate::metrics::Level;
 
 /// What the driver takes out of an outbox.
 #[derive(Debug)]
@@ -51,13 +52,20 @@ impl Outgoing {
     }
 }
 
-/// The wakers of the connections that got their first event, to be woken when no lock is held.
+/// The wakers of the connections that got their first event, to be woken when no lock is held; and how the
+/// outboxes took what was pushed, to be counted once for all of them.
 #[derive(Default)]
-pub(crate) struct Wakes(Vec<Waker>);
+pub(crate) struct Wakes {
+    wakers: Vec<Waker>,
+    /// How many events were dropped.
+    pub(super) dropped: u64,
+    /// How full the fullest outbox became.
+    pub(super) peak: Level,
+}
 
 impl Wakes {
     pub(crate) fn wake(self) {
-        self.0.into_iter().for_each(Waker::wake);
+        self.wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -154,6 +162,7 @@ impl Outbox {
                 state.close(CloseReason::SlowConsumer.into(), wakes);
                 return;
             }
+            wakes.dropped += 1;
             if !state.drop_oldest_room_event() {
                 let end = state.queue.len();
                 state.note_missed(end, event);
@@ -162,6 +171,7 @@ impl Outbox {
             }
         }
         state.room.add(weight);
+        wakes.peak = wakes.peak.max(state.level());
         state.push(Outgoing::Room(Arc::clone(event)), wakes);
     }
 
@@ -186,8 +196,11 @@ impl Outbox {
             state.close(CloseReason::SlowConsumer.into(), wakes);
             return false;
         }
-        while !state.fits(&self.limits, weight) && state.drop_oldest_room_event() {}
+        while !state.fits(&self.limits, weight) && state.drop_oldest_room_event() {
+            wakes.dropped += 1;
+        }
         state.direct.add(weight);
+        wakes.peak = wakes.peak.max(state.level());
         state.push(Outgoing::Direct(event), wakes);
         true
     }
@@ -362,6 +375,11 @@ impl Outbox {
         }
     }
 
+    /// How much of what counts towards the limits waits.
+    pub(super) fn level(&self) -> Level {
+        self.lock().level()
+    }
+
     /// Why it is to close, once it is.
     pub(crate) fn closing(&self) -> Option<CloseReason> {
         self.lock()
@@ -418,6 +436,13 @@ impl State {
             && self.room.bytes + self.direct.bytes + weight <= limits.bytes
     }
 
+    fn level(&self) -> Level {
+        Level {
+            events: self.room.entries + self.direct.entries,
+            bytes: self.room.bytes + self.direct.bytes,
+        }
+    }
+
     fn push(&mut self, entry: Outgoing, wakes: &mut Wakes) {
         self.push_back(entry);
         self.wake(wakes);
@@ -426,7 +451,7 @@ impl State {
     fn wake(&mut self, wakes: &mut Wakes) {
         if self.wants_events {
             self.wants_events = false;
-            wakes.0.extend(self.waker.take());
+            wakes.wakers.extend(self.waker.take());
         }
     }
 
@@ -515,7 +540,7 @@ impl State {
         if self.closing.is_none() {
             self.closing = Some(closing);
             self.wants_events = false;
-            wakes.0.extend(self.waker.take());
+            wakes.wakers.extend(self.waker.take());
         }
     }
 }

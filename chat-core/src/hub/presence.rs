@@ -57,18 +57,24 @@ impl Presence {
                 .or(announced);
         }
         // Only now, so that nobody appears by this nick before all have heard that it is free.
-        if let Some(old) = self.nick.take()
-            && old != nick
-        {
-            self.hub.release_nick(&old);
+        match self.nick.take() {
+            Some(old) if old != nick => {
+                self.hub.release_nick(&old);
+            }
+            Some(_) => {}
+            None => self.count_as_opened(),
         }
+        tracing::debug!(%nick, "took a nick");
         self.nick = Some(nick);
-        wakes.wake();
+        self.hub.wake(wakes);
         self.hub.observe(announced);
         Ok(())
     }
 
     pub(crate) fn take_guest_nick(&mut self) -> &Nick {
+        if self.nick.is_none() {
+            self.count_as_opened();
+        }
         self.nick
             .get_or_insert_with(|| self.hub.claim_guest_nick(self.id, &self.outbox))
     }
@@ -105,10 +111,11 @@ impl Presence {
                 Err(error) => break Err(error),
             }
         };
-        wakes.wake();
+        self.hub.wake(wakes);
         self.hub.observe(left);
         let (seat, joined) = entered?;
         self.seats.push(seat);
+        tracing::debug!(%room, rooms = self.seats.len(), "joined");
         self.hub.observe(Some(joined));
         Ok(())
     }
@@ -118,7 +125,7 @@ impl Presence {
         let mut wakes = Wakes::default();
         let position = self.position(room)?;
         let left = self.stand_up(position, &mut wakes);
-        wakes.wake();
+        self.hub.wake(wakes);
         self.hub.observe(left);
         Ok(())
     }
@@ -141,7 +148,7 @@ impl Presence {
         if let Some(token) = self.token.take() {
             self.hub.forget_token(&token);
         }
-        wakes.wake();
+        self.hub.wake(wakes);
         self.hub.observe(announced);
     }
 
@@ -153,8 +160,10 @@ impl Presence {
     ) -> Result<u64, HubError> {
         let seat = self.seat(room)?;
         let mut wakes = Wakes::default();
+        let started = self.hub.start_of_fan_out();
         let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
-        wakes.wake();
+        self.hub.wake(wakes);
+        self.hub.fanned_out(started);
         self.hub.observe(Some(said));
         Ok(number)
     }
@@ -207,12 +216,15 @@ impl Presence {
         }));
         let mut wakes = Wakes::default();
         let accepted = outbox.push_direct(Arc::clone(&event), &mut wakes);
-        wakes.wake();
+        self.hub.wake(wakes);
         if !accepted {
             return Err(match outbox.closing() {
                 Some(_) => HubError::Away(recipient),
                 None => HubError::RecipientFull(recipient),
             });
+        }
+        if let Some(metrics) = self.hub.metrics() {
+            metrics.said_privately();
         }
         self.hub.observe(Some(event));
         Ok(())
@@ -221,7 +233,7 @@ impl Presence {
     pub(crate) fn set_topic(&self, room: &RoomName, topic: Option<Body>) -> Result<(), HubError> {
         let mut wakes = Wakes::default();
         let set = self.seat(room)?.set_topic(self.id, topic, &mut wakes)?;
-        wakes.wake();
+        self.hub.wake(wakes);
         self.hub.observe(Some(set));
         Ok(())
     }
@@ -255,7 +267,7 @@ impl Presence {
             }
             is_held
         });
-        wakes.wake();
+        self.hub.wake(wakes);
     }
 
     pub(crate) fn hub(&self) -> &Hub {
@@ -292,11 +304,19 @@ impl Presence {
         self.nick.as_ref().ok_or(HubError::NotRegistered)
     }
 
+    /// Counts somebody who gets a nick and had none.
+    fn count_as_opened(&self) {
+        if let Some(metrics) = self.hub.metrics() {
+            metrics.session_opened();
+        }
+    }
+
     fn stand_up(&mut self, position: usize, wakes: &mut Wakes) -> Option<Arc<SharedEvent>> {
         let seat = self.seats.remove(position);
         let room = Arc::clone(&seat.room);
         let left = seat.leave(self.id, wakes)?;
         self.hub.free_seat(&room);
+        tracing::debug!(room = %room.name, rooms = self.seats.len(), "left");
         Some(left)
     }
 

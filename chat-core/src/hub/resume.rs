@@ -175,6 +175,11 @@ impl Resumables {
         }
     }
 
+    /// How many sessions are parked.
+    pub(super) fn parked(&self) -> usize {
+        self.lock().parked
+    }
+
     fn try_claim(
         &self,
         token: ResumeToken,

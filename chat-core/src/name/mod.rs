@@ -46,6 +46,19 @@ pub enum NameError {
     RoomCharacter(char),
 }
 
+impl NameError {
+    /// A word for it that stays the same when the sentence is put better.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::EmptyNick
+            | Self::LongNick { .. }
+            | Self::NickStart(_)
+            | Self::NickCharacter(_) => "bad_nick",
+            Self::EmptyRoom | Self::LongRoom { .. } | Self::RoomCharacter(_) => "bad_room",
+        }
+    }
+}
+
 fn hash_folded<H: Hasher>(name: &str, state: &mut H) {
     for byte in name.bytes() {
         state.write_u8(byte.to_ascii_lowercase());

@@ -68,6 +68,14 @@ impl DetectProtocol {
 }
 
 impl Protocol for DetectProtocol {
+    fn name(&self) -> Option<&'static str> {
+        match self.spoken {
+            Spoken::Unknown | Spoken::Open => None,
+            Spoken::Text => self.text.name(),
+            Spoken::Json => self.json.name(),
+        }
+    }
+
     fn max_frame(&self) -> usize {
         match self.spoken {
             Spoken::Json | Spoken::Open => self.json.max_frame(),

@@ -81,6 +81,11 @@ use crate::session::{Done, Session};
 /// }
 /// ```
 pub trait Protocol {
+    /// What it is called in traces, once it is known which one the peer speaks.
+    fn name(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How long a frame may be, in bytes.
     fn max_frame(&self) -> usize;
 

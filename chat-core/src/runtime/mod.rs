@@ -21,8 +21,9 @@ mod task;
 mod timeout;
 mod timer;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 pub(crate) use alarm::Alarm;
@@ -48,7 +49,7 @@ pub use timer::{Sleep, Timer};
 /// The smallest runtime there is, made of threads:
 ///
 /// ```
-/// use std::future::Future;
+/// use std::future::{Future, poll_fn};
 /// use std::pin::Pin;
 /// use std::sync::{Arc, Mutex, MutexGuard};
 /// use std::task::{Context, Poll, Waker};
@@ -189,6 +190,19 @@ pub trait RuntimeExt: Runtime {
 }
 
 impl<R: Runtime + ?Sized> RuntimeExt for R {}
+
+/// Lets other tasks run.
+pub(crate) async fn give_way() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
 /// The instant `duration` after `start`, or thirty years after it where that cannot be told.
 pub(crate) fn after(start: Instant, duration: Duration) -> Instant {

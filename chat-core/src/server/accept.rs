@@ -1,4 +1,4 @@
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use super::admission::Permit;
 use crate::connection::{Connection, serve_connection_with};
 use crate::event::CloseReason;
 use crate::protocol::Protocol;
-use crate::runtime::{Address, Duplex, Listener, RuntimeExt, TaskSpawner};
+use crate::runtime::{Address, Duplex, Listener, RuntimeExt, TaskSpawner, give_way};
 
 /// Accepts the connections of one listener.
 pub(super) struct Acceptor<L, F> {
@@ -55,6 +55,9 @@ where
                         tracing::debug!(%error, "a connection was gone before it was accepted");
                     }
                     Err(error) => {
+                        if let Some(metrics) = self.shared.hub.metrics() {
+                            metrics.accept_failed();
+                        }
                         tracing::warn!(%error, retry_in = ?backoff, "cannot accept connections");
                         self.shared.runtime.sleep(backoff).await;
                         backoff = (backoff * 2).min(first_backoff * 100);
@@ -77,7 +80,10 @@ where
         match self.shared.admission.admit(peer, self.shared.runtime.now()) {
             Ok(permit) => self.serve(stream, peer, permit),
             Err(reason) => {
-                tracing::debug!(%peer, %reason, "refused");
+                tracing::debug!(%peer, reason = reason.code(), "refused");
+                if let Some(metrics) = self.shared.hub.metrics() {
+                    metrics.connection_refused(reason.code());
+                }
                 self.refuse(stream, &reason);
             }
         }
@@ -93,7 +99,6 @@ where
             Arc::clone(&shared.connection_config),
         )
         .with_peer(peer.clone());
-        tracing::debug!(%peer, ?connection, "accepted");
         let registration = Registration {
             key: shared.sessions().insert(connection.handle()),
             shared: Arc::clone(shared),
@@ -144,9 +149,8 @@ impl<S: Duplex, P: Protocol> Future for Served<S, P> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Err(error) = ready!(Pin::new(&mut self.connection).poll(cx)) {
-            tracing::debug!(%error, "a connection broke off");
-        }
+        // It has told how it ended.
+        let _ = ready!(Pin::new(&mut self.connection).poll(cx));
         Poll::Ready(())
     }
 }
@@ -169,17 +173,4 @@ fn concerns_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Lets other tasks run.
-async fn give_way() {
-    let mut given = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -17,7 +17,7 @@ pub use action::{Action, Done, ParkedSession, Step};
 pub use handle::SessionHandle;
 
 use action::Allowed;
-use pending::Pending;
+use pending::{Pending, Question};
 
 use crate::event::{Heard, SessionId, SharedEvent};
 use crate::hub::{Hub, HubError, Occupant, Outbox, Presence, ResumeToken, Wakes};
@@ -41,7 +41,7 @@ pub struct Session {
     /// Where events for this connection wait, also while the presence is another one's.
     outbox: Arc<Outbox>,
     peer: Option<Address>,
-    pending: Option<Pending>,
+    pending: Option<Box<Pending>>,
 }
 
 impl Session {
@@ -83,16 +83,23 @@ impl Session {
             }));
         }
         let is_quit = matches!(action, Action::Quit { .. });
+        let question = Question::about(&action, self.presence.hub());
         let asked = catch_unwind(AssertUnwindSafe(|| self.ask(action)));
         match asked.unwrap_or_else(|_| {
-            tracing::error!("the policy panicked");
+            tracing::error!(session = self.id().0, "the policy panicked");
             Asked::Now(Err(HubError::Undecided))
         }) {
-            Asked::Now(verdict) => Step::Done(self.conclude(verdict, is_quit)),
+            Asked::Now(verdict) => {
+                if let Some(question) = question {
+                    question.answered(self.presence.hub());
+                }
+                Step::Done(self.conclude(verdict, is_quit))
+            }
             Asked::Later(verdict) => {
                 let hub = self.presence.hub();
                 let time_limit = hub.sleep(hub.config().decision_timeout);
-                self.pending = Some(Pending::new(verdict, time_limit, is_quit));
+                let pending = Pending::new(verdict, time_limit, is_quit, question);
+                self.pending = Some(Box::new(pending));
                 Step::Waiting
             }
         }
@@ -107,7 +114,9 @@ impl Session {
         let pending = self.pending.as_mut().expect("an action that waits");
         let verdict = ready!(pending.poll(cx));
         let is_quit = pending.is_quit;
-        self.pending = None;
+        if let Some(question) = self.pending.take().and_then(|pending| pending.question) {
+            question.answered(self.presence.hub());
+        }
         Poll::Ready(self.conclude(verdict, is_quit))
     }
 
@@ -258,6 +267,20 @@ impl Session {
         presence.account = presence.account.take().or(self.presence.account.take());
         presence.move_to(&outbox, seen);
         self.presence = presence;
+        tracing::debug!(session = self.id().0, "resumed");
+        if let Some(metrics) = self.hub().metrics() {
+            metrics.session_resumed();
+        }
+    }
+
+    /// Counts a request that the peer was told will not be granted, by a word that stays the same. There
+    /// should be few of these words, and none that comes from the peer.
+    ///
+    /// For protocols; the ones in this library count every error that they answer with.
+    pub fn count_refusal(&self, code: &'static str) {
+        if let Some(metrics) = self.hub().metrics() {
+            metrics.request_refused(code);
+        }
     }
 
     /// Ends the session, or keeps it for a while where it can be resumed. What was queued before is still
@@ -285,6 +308,11 @@ impl Session {
     /// What it is called, once it has introduced itself.
     pub fn nick(&self) -> Option<&Nick> {
         self.presence.nick()
+    }
+
+    /// Where its peer comes from, where that is known.
+    pub(crate) fn peer(&self) -> Option<&Address> {
+        self.peer.as_ref()
     }
 
     /// Whose it is, once it has logged in.

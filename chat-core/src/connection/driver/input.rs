@@ -9,6 +9,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{Budget, Connection};
 use crate::connection::scratch::Scratch;
 use crate::event::CloseReason;
+use crate::metrics::Tally;
 use crate::protocol::Protocol;
 
 /// How many bytes of answers may wait for a peer before nothing more is heard from it.
@@ -59,14 +60,15 @@ where
                 self.heard_at = self.runtime.now();
                 self.pinged = false;
                 budget.bytes = budget.bytes.saturating_sub(read);
+                scratch.tally.received_bytes += read as u64;
                 if read == 0 {
-                    self.handle_end()
+                    self.handle_end(&mut scratch.tally)
                 } else {
-                    self.handle_input(&scratch.input[..read], budget)
+                    self.handle_input(&scratch.input[..read], budget, &mut scratch.tally)
                 }
             } else {
                 let unread = std::mem::take(&mut self.unread);
-                self.handle_input(&unread, budget)
+                self.handle_input(&unread, budget, &mut scratch.tally)
             };
             if closing.is_some() {
                 return Ok(closing);
@@ -75,7 +77,12 @@ where
     }
 
     /// Handles the frames in `input`, and keeps what the budget does not reach.
-    fn handle_input(&mut self, mut input: &[u8], budget: &mut Budget) -> Option<CloseReason> {
+    fn handle_input(
+        &mut self,
+        mut input: &[u8],
+        budget: &mut Budget,
+        tally: &mut Tally,
+    ) -> Option<CloseReason> {
         self.session.outbox().wake_up();
         if !self.introduced
             && let Some(&byte) = input.first()
@@ -100,6 +107,7 @@ where
             };
             self.unframed = 0;
             budget.frames -= 1;
+            tally.frames += 1;
             if let Some(pace) = &mut self.pace {
                 pace.count(self.heard_at);
             }
@@ -114,11 +122,12 @@ where
     }
 
     /// Handles what the peer sent last without ending the line.
-    fn handle_end(&mut self) -> Option<CloseReason> {
+    fn handle_end(&mut self, tally: &mut Tally) -> Option<CloseReason> {
         self.ended = true;
         self.session.outbox().wake_up();
         let frame = self.lines.finish()?;
         let flow = self.protocol.handle_frame(frame, &mut self.session);
+        tally.frames += 1;
         self.follow(flow)
     }
 

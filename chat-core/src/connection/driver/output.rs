@@ -9,6 +9,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{Budget, Connection};
 use crate::connection::scratch::Scratch;
 use crate::hub::Outgoing;
+use crate::metrics::Tally;
 use crate::protocol::{Delivery, Protocol};
 
 /// Whether the stream takes more output.
@@ -36,7 +37,7 @@ where
     ) -> io::Result<Output> {
         let mut more = true;
         loop {
-            if self.poll_unsent(cx)?.is_pending() {
+            if self.poll_unsent(cx, &mut scratch.tally)?.is_pending() {
                 return Ok(Output::Blocked);
             }
             if !more {
@@ -51,29 +52,39 @@ where
                 .outbox()
                 .take(Scratch::OUTPUT, &mut scratch.taken);
             for outgoing in scratch.taken.drain(..) {
-                self.encode(&outgoing, &mut scratch.output);
+                self.encode(&outgoing, &mut scratch.output, &mut scratch.tally);
             }
-            self.send(cx, &mut scratch.output)?;
+            self.send(cx, &mut scratch.output, &mut scratch.tally)?;
         }
     }
 
-    fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>) {
+    fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {
         let delivery = match outgoing {
             Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
+                tally.deliver(event.event());
                 Delivery::Event(event)
             }
-            Outgoing::Missed(missed) => Delivery::Missed(missed),
+            Outgoing::Missed(missed) => {
+                tally.miss(missed);
+                Delivery::Missed(missed)
+            }
             Outgoing::Reply(bytes) => return out.extend_from_slice(bytes),
         };
         self.protocol.encode(delivery, &self.session, out);
     }
 
     /// Writes `output` and empties it; keeps what the stream has no room for.
-    fn send(&mut self, cx: &mut Context<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+    fn send(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> io::Result<()> {
         let mut sent = 0;
         while sent < output.len() {
             match poll_write(Pin::new(&mut self.stream), cx, &output[sent..])? {
                 Poll::Ready(written) => {
+                    tally.sent_bytes += written as u64;
                     self.unflushed = true;
                     self.progressed = true;
                     sent += written;
@@ -89,10 +100,11 @@ where
     }
 
     /// Writes what the stream had no room for.
-    fn poll_unsent(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+    fn poll_unsent(&mut self, cx: &mut Context<'_>, tally: &mut Tally) -> io::Result<Poll<()>> {
         while self.sent < self.unsent.len() {
             match poll_write(Pin::new(&mut self.stream), cx, &self.unsent[self.sent..])? {
                 Poll::Ready(written) => {
+                    tally.sent_bytes += written as u64;
                     self.unflushed = true;
                     self.progressed = true;
                     self.sent += written;

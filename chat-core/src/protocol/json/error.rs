@@ -53,33 +53,9 @@ impl RequestError {
             Self::UnknownOp(_) => "unknown_op",
             Self::HelloFirst => "hello_first",
             Self::HelloAgain => "hello_again",
-            Self::Name(error) => match error {
-                NameError::EmptyNick
-                | NameError::LongNick { .. }
-                | NameError::NickStart(_)
-                | NameError::NickCharacter(_) => "bad_nick",
-                NameError::EmptyRoom | NameError::LongRoom { .. } | NameError::RoomCharacter(_) => {
-                    "bad_room"
-                }
-            },
+            Self::Name(error) => error.code(),
             Self::Body(_) => "bad_text",
-            Self::Hub(error) => match error {
-                HubError::NickTaken(_) => "nick_taken",
-                HubError::NoSuchNick(_) => "no_such_nick",
-                HubError::NotRegistered => "hello_first",
-                HubError::NotIn(_) => "not_in",
-                HubError::TooManyRooms { .. } | HubError::TooManyRoomsForYou { .. } => {
-                    "too_many_rooms"
-                }
-                HubError::RoomFull { .. } => "room_full",
-                HubError::Away(_) => "away",
-                HubError::RecipientFull(_) => "recipient_full",
-                HubError::Denied(_) => "denied",
-                // Being in a room already is answered as if it had just been entered.
-                HubError::Undecided | HubError::AlreadyIn(_) => "undecided",
-                HubError::NotResumable => "not_resumable",
-                HubError::TooManyIds { .. } => "too_many_ids",
-            },
+            Self::Hub(error) => error.code(),
         }
     }
 }

@@ -224,6 +224,10 @@ impl JsonProtocol {
 }
 
 impl Protocol for JsonProtocol {
+    fn name(&self) -> Option<&'static str> {
+        Some("json")
+    }
+
     fn max_frame(&self) -> usize {
         Self::MAX_LINE
     }
@@ -329,6 +333,7 @@ fn answer(id: &Id, ok: impl Serialize, session: &Session) -> Flow {
 }
 
 fn refuse(id: &Id, error: RequestError, session: &Session) -> Flow {
+    session.count_refusal(error.code());
     session.reply(response::error(id, &error));
     Flow::Continue
 }

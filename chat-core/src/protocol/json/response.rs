@@ -316,22 +316,11 @@ pub(super) fn missed(missed: &Missed, out: &mut Vec<u8>) {
 }
 
 pub(super) fn closing(reason: &CloseReason, out: &mut Vec<u8>) {
-    let code = match reason {
-        CloseReason::Quit => "quit",
-        CloseReason::PeerClosed => return,
-        CloseReason::Idle(_) => "idle",
-        CloseReason::Unregistered(_) => "unregistered",
-        CloseReason::SlowConsumer => "slow_consumer",
-        CloseReason::Flooding => "flooding",
-        CloseReason::Stalled(_) => "stalled",
-        CloseReason::Superseded => "superseded",
-        CloseReason::Denied(_) => "denied",
-        CloseReason::Removed(_) => "removed",
-        CloseReason::Shutdown => "shutdown",
-        CloseReason::ServerFull { .. } => "server_full",
-        CloseReason::AddressFull { .. } => "address_full",
-        CloseReason::ConnectingTooFast => "connecting_too_fast",
-    };
+    // Whoever has hung up reads nothing more.
+    if matches!(reason, CloseReason::PeerClosed) {
+        return;
+    }
+    let code = reason.code();
     let text = reason.to_string();
     write(out, &Frame::Closing { code, text });
 }

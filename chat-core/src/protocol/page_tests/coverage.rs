@@ -74,17 +74,26 @@ pub(super) fn events() -> BTreeSet<String> {
 }
 
 pub(super) fn errors() -> BTreeSet<String> {
-    let source = between(include_str!("../json/error.rs"), "fn code", "\n    }\n");
-    found(quoted(source))
+    let sources = [
+        include_str!("../json/error.rs"),
+        include_str!("../../hub/error.rs"),
+        include_str!("../../name/mod.rs"),
+    ];
+    let mut errors = found(sources.into_iter().flat_map(codes));
+    // Answered as if it had just been entered.
+    assert!(errors.remove("already_in"));
+    errors
 }
 
 pub(super) fn closings() -> BTreeSet<String> {
-    let source = between(
-        include_str!("../json/response.rs"),
-        "let code = match reason",
-        "};",
-    );
-    found(quoted(source))
+    let mut closings = found(codes(include_str!("../../event/close.rs")));
+    // Nobody is left to be told.
+    assert!(closings.remove("peer_closed"));
+    closings
+}
+
+fn codes(source: &str) -> impl Iterator<Item = String> {
+    quoted(between(source, "fn code", "\n    }\n"))
 }
 
 fn snake_case(name: &str) -> String {

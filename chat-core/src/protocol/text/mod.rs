@@ -6,8 +6,6 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 pub use command::{Command, CommandError};
 use render::{EventLine, MissedLines};
 
@@ -194,6 +192,10 @@ impl Default for TextProtocol {
 }
 
 impl Protocol for TextProtocol {
+    fn name(&self) -> Option<&'static str> {
+        Some("text")
+    }
+
     fn max_frame(&self) -> usize {
         Self::MAX_LINE
     }
@@ -248,7 +250,8 @@ fn current(session: &Session) -> Result<&RoomName, Refusal> {
     session.rooms().next().ok_or(Refusal::NoRoom)
 }
 
-fn refuse(session: &Session, why: impl fmt::Display) -> Flow {
+fn refuse(session: &Session, why: Refusal) -> Flow {
+    session.count_refusal(why.code());
     session.reply(format!("! {why}\n").into_bytes());
     Flow::Continue
 }
@@ -268,4 +271,23 @@ enum Refusal {
     Command(#[from] CommandError),
     #[error(transparent)]
     Hub(#[from] HubError),
+}
+
+impl Refusal {
+    /// The word for it in the JSON protocol, where that can have the same trouble.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::LineTooLong { .. } => "line_too_long",
+            Self::NotUtf8 => "not_utf8",
+            Self::NoRoom => "not_in",
+            Self::SameNick => "same_nick",
+            Self::Command(error) => match error {
+                CommandError::Unknown(_) => "unknown_op",
+                CommandError::Usage(_) => "missing_field",
+                CommandError::Name(error) => error.code(),
+                CommandError::Body(_) => "bad_text",
+            },
+            Self::Hub(error) => error.code(),
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: "hub/outbox.rs",
         from: r#"            self.closing = Some(closing);
             self.wants_events = false;
-            wakes.0.extend(self.waker.take());"#,
+            wakes.wakers.extend(self.waker.take());"#,
         to: r#"            self.closing = Some(closing);
             let _ = wakes;"#,
     },
@@ -231,7 +231,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "wakers are dropped",
         file: "hub/presence.rs",
         from: r#"        let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
-        wakes.wake();"#,
+        self.hub.wake(wakes);"#,
         to: r#"        let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
         drop(wakes);"#,
     },
