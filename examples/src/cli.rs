@@ -16,7 +16,7 @@ use tracing_subscriber::filter::Targets;
 /// A chat server. Connect to it with `nc`, telnet or anything else that sends lines, and type
 /// /help; programs speak JSON on the same port.
 ///
-/// Prints "listening on ADDRESS" for every socket once all of them are ready. Ctrl-C or SIGTERM
+/// Prints "listening on ADDRESS" for every socket once all of them are ready, and "metrics at URL" if asked for. Ctrl-C or SIGTERM
 /// lets everyone finish reading before it exits; a second one exits at once.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
@@ -72,6 +72,12 @@ pub struct Options {
         default_value_t = OutboxLimits::default().messages,
     )]
     pub outbox: usize,
+
+    /// Answer Prometheus on this TCP address, at http://IP:PORT/metrics [default: nowhere]
+    ///
+    /// Without a password: let it be an address that only those can reach who may know.
+    #[arg(long, value_name = "IP:PORT", value_parser = socket_addr)]
+    pub metrics: Option<SocketAddr>,
 
     /// At the end, give connections so many seconds to take what waits for them
     #[arg(long, value_name = "SECS", default_value_t = 10)]

@@ -7,6 +7,7 @@
 //! | [`listeners`] | the sockets that the options ask for |
 //! | `socket_file` | the files that Unix sockets leave behind |
 //! | `open_files` | as many sockets as the system allows |
+//! | [`metrics`] | numbers over HTTP |
 //! | [`signals`] | Ctrl-C and SIGTERM as a future |
 //! | [`logging`] | logs on standard error |
 //! | [`exit`] | how the process ends |
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod exit;
 pub mod listeners;
 pub mod logging;
+pub mod metrics;
 #[cfg(unix)]
 pub mod open_files;
 pub mod signals;

@@ -1,6 +1,7 @@
 //! The sockets that the command line asks for.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,8 @@ use crate::socket_file::{self, SocketFile};
 pub struct Listeners<N: Net> {
     /// Those on TCP.
     pub tcp: Vec<N::TcpListener>,
+    /// That for metrics.
+    pub metrics: Option<N::TcpListener>,
     /// Those on Unix sockets.
     #[cfg(unix)]
     pub unix: Vec<N::UnixListener>,
@@ -34,15 +37,17 @@ impl<N: Net> Listeners<N> {
     pub async fn bind(net: &N, options: &Options) -> Result<Self, BindError> {
         let mut listeners = Self {
             tcp: Vec::new(),
+            metrics: None,
             #[cfg(unix)]
             unix: Vec::new(),
             #[cfg(unix)]
             files: Vec::new(),
         };
         for &addr in options.tcp() {
-            let bound = net.bind_tcp(addr).await;
-            let listener = bound.map_err(|error| BindError::new(addr.into(), error))?;
-            listeners.tcp.push(listener);
+            listeners.tcp.push(bind_tcp(net, addr).await?);
+        }
+        if let Some(addr) = options.metrics {
+            listeners.metrics = Some(bind_tcp(net, addr).await?);
         }
         #[cfg(unix)]
         for path in &options.unix {
@@ -61,6 +66,11 @@ pub fn announce(address: &Address) {
     let mut stdout = io::stdout().lock();
     // A script that has read enough may have closed it.
     let _ = writeln!(stdout, "listening on {address}").and_then(|()| stdout.flush());
+}
+
+async fn bind_tcp<N: Net>(net: &N, addr: SocketAddr) -> Result<N::TcpListener, BindError> {
+    let bound = net.bind_tcp(addr).await;
+    bound.map_err(|error| BindError::new(addr.into(), error))
 }
 
 #[cfg(unix)]

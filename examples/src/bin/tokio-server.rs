@@ -16,7 +16,7 @@ use chat_core::server::Server;
 use chat_examples::cli::Options;
 use chat_examples::listeners::{Listeners, announce};
 use chat_examples::signals::StopOrder;
-use chat_examples::{exit, logging};
+use chat_examples::{exit, logging, metrics};
 use chat_runtime_tokio::TokioRuntime;
 
 fn main() -> ExitCode {
@@ -44,7 +44,8 @@ async fn serve(
 
     // From here on nothing knows which runtime it is.
     let runtime: Arc<dyn Runtime> = Arc::new(tokio);
-    let hub = Hub::new(runtime.clone(), options.hub());
+    let hub = Hub::builder(runtime.clone()).config(options.hub());
+    let (hub, scrapes) = metrics::observed(hub, listeners.metrics, &runtime)?;
     let server = Server::new(hub, runtime, options.server());
     for listener in listeners.tcp {
         announce(&server.listen(listener, DetectProtocol::default)?);
@@ -53,6 +54,7 @@ async fn serve(
     for listener in listeners.unix {
         announce(&server.listen(listener, DetectProtocol::default)?);
     }
+    scrapes.announce();
 
     stop.given().await;
     server.shutdown(options.shutdown_timeout()).await;

@@ -7,6 +7,8 @@ mod client;
 mod embedding;
 mod program;
 #[cfg(unix)]
+mod scrapes;
+#[cfg(unix)]
 mod servers;
 
 use std::time::Duration;

@@ -11,6 +11,10 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::program::Program;
+use crate::scrapes::{
+    a_taken_port_for_metrics_is_one_line_and_exit_code_1, what_is_no_scrape_is_told_so,
+    whoever_scrapes_it_gets_the_metrics,
+};
 
 macro_rules! every_server {
     ($($promise:ident)*) => {
@@ -44,6 +48,9 @@ every_server! {
     who_says_nothing_for_too_long_is_told_so
     a_slow_reader_is_told_exactly_what_it_missed
     help_and_version_are_for_standard_output
+    whoever_scrapes_it_gets_the_metrics
+    what_is_no_scrape_is_told_so
+    a_taken_port_for_metrics_is_one_line_and_exit_code_1
 }
 
 const ANY_PORT: &str = "127.0.0.1:0";
@@ -141,6 +148,7 @@ fn a_bad_option_is_one_line_and_exit_code_2(server: &str) {
         &["--max-connections", "0"],
         &["--max-per-address", "0"],
         &["--outbox", "0"],
+        &["--metrics", "somewhere"],
         &["--idle-timeout", "soon"],
         &["--log", "chat_core=loud"],
         &["stray"],
@@ -269,7 +277,13 @@ fn help_and_version_are_for_standard_output(server: &str) {
     let help = Program::start(server, &["--help"]).ended();
     assert_eq!(help.code, Some(0));
     let text = help.stdout.join("\n");
-    for option in ["--listen", "--unix", "--outbox", "127.0.0.1:8080"] {
+    for option in [
+        "--listen",
+        "--unix",
+        "--outbox",
+        "--metrics",
+        "127.0.0.1:8080",
+    ] {
         assert!(text.contains(option), "{text}");
     }
     let version = Program::start(server, &["--version"]).ended();
