@@ -10,8 +10,8 @@ use super::json::{
 use super::policy::{accounts, hooks};
 use super::site::On;
 use super::{
-    control, crowd, general, greedy, history, input, leaving, limits, lines, nicks, patience,
-    private, rooms, sessions, shutdown, slow,
+    control, crowd, general, greedy, history, input, leaving, limits, lines, metrics, nicks,
+    patience, private, rooms, sessions, shutdown, slow,
 };
 use crate::transport::Tcp;
 #[cfg(unix)]
@@ -419,6 +419,16 @@ macro_rules! __chat_cases {
                 once {
                     connections_are_cut_anywhere_and_every_message_is_accounted_for,
                 }
+            }
+            metrics {
+                each {
+                    messages_deliveries_and_bytes_are_counted_exactly,
+                    what_is_counted_as_dropped_is_what_the_slow_are_told,
+                    refusals_and_ends_are_counted_by_their_reasons,
+                    sessions_that_wait_and_come_back_are_counted,
+                    metrics_are_scraped_over_http,
+                }
+                once {}
             }
             shutdown {
                 each {

@@ -20,6 +20,7 @@ mod leaving;
 mod limits;
 mod lines;
 mod list;
+mod metrics;
 mod nicks;
 mod patience;
 mod person;

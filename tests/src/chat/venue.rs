@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::hub::{Hub, HubConfig};
-use chat_core::policy::{AllowAll, Policy};
+use chat_core::metrics::Metrics;
+use chat_core::policy::Policy;
 use chat_core::protocol::{DetectProtocol, Protocol, TextProtocol};
 use chat_core::runtime::Runtime;
 use chat_core::server::{Server, ServerConfig};
@@ -26,6 +27,8 @@ pub(super) struct Setup {
     pub(super) server: ServerConfig,
     /// Who decides; nobody by default.
     pub(super) policy: Option<Arc<dyn Policy>>,
+    /// Counts what happens there, where that is wanted.
+    pub(super) metrics: Option<Metrics>,
 }
 
 impl Setup {
@@ -66,9 +69,14 @@ pub(super) fn meet_speaking<P: Protocol + Send + 'static>(
     site.run(Box::pin(async {
         let runtime = site.runtime();
         let Door { listener, way } = site.listen().await.expect("a free place is bound");
-        let policy = setup.policy.unwrap_or_else(|| Arc::new(AllowAll));
-        let hub = Hub::with_policy(runtime.clone(), setup.hub, policy);
-        let server = Server::new(hub, Arc::clone(&runtime), setup.server);
+        let mut hub = Hub::builder(runtime.clone()).config(setup.hub);
+        if let Some(policy) = setup.policy {
+            hub = hub.policy(policy);
+        }
+        if let Some(metrics) = &setup.metrics {
+            hub = hub.metrics(metrics);
+        }
+        let server = Server::new(hub.build(), Arc::clone(&runtime), setup.server);
         let address = server.listen(listener, protocol);
         address.expect("a listener has an address");
         let venue = Venue {
