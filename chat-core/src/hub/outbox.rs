@@ -371,6 +371,7 @@ impl Outbox {
         let mut state = self.lock();
         for event in events {
             state.direct.add(event.weight());
+            wakes.peak = wakes.peak.max(state.level());
             state.push(Outgoing::Direct(event), wakes);
         }
     }
