@@ -19,9 +19,9 @@ pub(super) fn whoever_is_silent_for_too_long_is_sent_away(site: &dyn Site) {
     meet_with(site, setup, async |venue| {
         let mut alice = venue.stranger("alice").await;
         is_welcomed(&mut alice).await;
-        alice.says("hello").await;
         // Heard by the server at this moment or later.
         let said = venue.runtime.now();
+        alice.says("hello").await;
         alice.hears("[#general] guest-1: hello").await;
         alice
             .hears("! nothing heard from you for 300ms; goodbye")
@@ -144,8 +144,8 @@ pub(super) fn whoever_does_not_take_the_last_words_is_cut_off(site: &dyn Site) {
             alice.says(&long).await;
             alice.hears(&format!("[#general] alice: {long}")).await;
         }
-        stuck.says("/quit enough").await;
         let said = venue.runtime.now();
+        stuck.says("/quit enough").await;
         alice.hears("* stuck left #general (enough)").await;
         venue.is_down_to(1).await;
         let took = venue.runtime.now() - said;
