@@ -8,7 +8,7 @@ use chat_core::protocol::{Flow, JsonProtocol};
 use serde_json::Value;
 
 use super::outbox::RoomEvent;
-use super::session::{Refusal, SessionId, refusal};
+use super::session::{ALREADY_IN, Refusal, SessionId, refusal};
 use super::sometimes::Sort;
 use super::telling::{bare, or_null, quoted};
 use super::{Id, Line, Model, folded, line};
@@ -117,18 +117,17 @@ impl Model {
                 return Err(refusal("unknown_op", format!("there is no request {op:?}")));
             }
         }
-        // The text of a topic is looked at before its room.
-        let topic = match request["op"].as_str() {
-            Some("topic") => text(request)?,
-            _ => None,
-        };
         let room = need(request, "room")?;
         let room =
             RoomName::parse(&room).map_err(|error| refusal("bad_room", error.to_string()))?;
         let room = room.as_str();
         match request["op"].as_str().unwrap_or_default() {
             "join" => {
-                self.joins(who, room, None)?;
+                if let Err(refusal) = self.joins(who, room, None)
+                    && refusal.code != ALREADY_IN
+                {
+                    return Err(refusal);
+                }
                 ok(self.tells_of_joining(room))
             }
             "leave" => {
@@ -136,8 +135,11 @@ impl Model {
                 ok("{}".into())
             }
             "say" => {
-                let name = field(request, "client_id");
+                let (name, settled) = (field(request, "client_id"), field(request, "settled"));
                 let fits = |name: &String| (1..=64).contains(&name.len());
+                if !settled.as_ref().is_none_or(fits) {
+                    return Err(no_valid("settled"));
+                }
                 let action = match field(request, "kind").as_deref() {
                     None | Some("say") => false,
                     Some("action") => true,
@@ -147,6 +149,9 @@ impl Model {
                 if !name.as_ref().is_none_or(fits) {
                     return Err(no_valid("client_id"));
                 }
+                if let Some(settled) = settled {
+                    self.settles(who, room, &settled);
+                }
                 let (number, duplicate) =
                     self.says_once(who, room, action, &text, name.as_deref())?;
                 let room = self.spelled(who, room);
@@ -155,8 +160,13 @@ impl Model {
                 ))
             }
             "topic" => {
-                self.sets_topic(who, room, topic.as_deref())?;
-                ok("{}".into())
+                if field(request, "text").is_some_and(|text| text.is_empty()) {
+                    self.sets_topic(who, room, None)?;
+                } else if let Some(topic) = text(request)? {
+                    self.sets_topic(who, room, Some(&topic))?;
+                }
+                self.seat(who, room)?;
+                ok(self.tells_topic(room))
             }
             "who" => {
                 self.seat(who, room)?;
@@ -229,6 +239,14 @@ impl Model {
             room.last,
             or_null(room.topic.as_deref()),
         )
+    }
+
+    fn tells_topic(&self, room: &str) -> String {
+        let Some(room) = self.rooms.rooms.get(&folded(room)) else {
+            return "{}".into();
+        };
+        let topic = or_null(room.topic.as_deref());
+        format!("{{\"room\":{},\"topic\":{topic}}}", bare(&room.name))
     }
 
     fn lists_rooms(&self) -> String {
@@ -353,7 +371,7 @@ pub(super) fn closing(reason: &CloseReason) -> Line {
 }
 
 /// The fields that have to be strings, and those that have to be numbers.
-const STRINGS: [&str; 10] = [
+const STRINGS: [&str; 11] = [
     "op",
     "room",
     "nick",
@@ -361,6 +379,7 @@ const STRINGS: [&str; 10] = [
     "text",
     "kind",
     "client_id",
+    "settled",
     "account",
     "password",
     "resume",

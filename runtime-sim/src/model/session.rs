@@ -23,8 +23,8 @@ pub(crate) struct Session {
     pub(super) heard_by: Id,
     /// With what it can be resumed.
     pub(crate) token: Option<u128>,
-    /// The numbers of what it has said in a room, by its own name for it.
-    pub(super) said: BTreeMap<(String, String), u64>,
+    /// The names that it has given to what it has said in a room, and the numbers, oldest first.
+    pub(super) said: BTreeMap<String, Vec<(String, u64)>>,
     pub(crate) parked: Option<Parking>,
 }
 
@@ -41,6 +41,9 @@ pub(super) struct Refusal {
     pub(super) code: &'static str,
     pub(super) text: String,
 }
+
+/// Tells that somebody is in a room; a program that asks again is answered again.
+pub(super) const ALREADY_IN: &str = "already in";
 
 /// What an event counts beside its text.
 const REST: usize = 64;
@@ -141,7 +144,7 @@ impl Model {
         };
         if session.rooms.contains(&folded(to)) {
             let name = self.rooms.name(&folded(to));
-            return Err(refusal("already_in", format!("you are in {name} already")));
+            return Err(refusal(ALREADY_IN, format!("you are in {name} already")));
         }
         let limit = self.limits.max_rooms_each;
         if instead_of.is_none() && session.rooms.len() >= limit {
@@ -308,20 +311,34 @@ impl Model {
         text: &str,
         name: Option<&str>,
     ) -> Result<(u64, bool), Refusal> {
-        let key = name.map(|name| (folded(room), name.to_owned()));
-        let session = self.sessions.get(&who);
-        let before = key.as_ref().and_then(|key| session?.said.get(key).copied());
-        if let Some(number) = before {
+        let known = self.sessions.get(&who);
+        let known = known.and_then(|session| session.said.get(&folded(room)));
+        let mut known = known.into_iter().flatten();
+        let before = known.find(|(known, _)| Some(known.as_str()) == name);
+        if let Some(&(_, number)) = before {
             self.sometimes.count(Sort::Duplicate);
             return Ok((number, true));
         }
         self.objection()?;
         let number = self.says(who, room, action, text)?;
-        if let (Some(key), Some(session)) = (key, self.sessions.get_mut(&who)) {
-            session.said.insert(key, number);
+        if let (Some(name), Some(session)) = (name, self.sessions.get_mut(&who)) {
+            let said = session.said.entry(folded(room)).or_default();
+            said.push((name.into(), number));
             self.ledger.said(room, text, number);
         }
         Ok((number, false))
+    }
+
+    /// Forgets a name, and all that were given before it in the same room.
+    pub(super) fn settles(&mut self, who: SessionId, room: &str, name: &str) {
+        let session = self.sessions.get_mut(&who);
+        let Some(said) = session.and_then(|session| session.said.get_mut(&folded(room))) else {
+            return;
+        };
+        if let Some(place) = said.iter().position(|(known, _)| known == name) {
+            self.sometimes.count(Sort::Settled);
+            said.drain(..=place);
+        }
     }
 
     pub(super) fn says_privately(

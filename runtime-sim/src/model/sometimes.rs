@@ -116,6 +116,8 @@ sometimes! {
     ResumeUndecided => "refused: session not let go of",
     /// A message was said again under the same name.
     Duplicate => "message said again, once",
+    /// A program needed the answers to what it had said no more.
+    Settled => "names of messages settled",
     /// A message was said again over another connection, because there was no answer to the first time.
     SaidAgain => "unanswered message said again",
     /// A program was told of a gap.

@@ -120,26 +120,24 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a number is left out",
         file: "hub/room.rs",
-        from: r#"let number = state.last_number + 1;"#,
-        to: r#"let number = state.last_number + 1 + u64::from(state.last_number == 6);"#,
+        from: r#"let number = self.last_number + 1;"#,
+        to: r#"let number = self.last_number + 1 + u64::from(self.last_number == 6);"#,
     },
     Mutant {
         name: "a number is used twice",
         file: "hub/room.rs",
-        from: r#"state.last_number = number;"#,
-        to: r#"state.last_number = number - u64::from(number == 9);"#,
+        from: r#"self.last_number = number;"#,
+        to: r#"self.last_number = number - u64::from(number == 9);"#,
     },
     Mutant {
         name: "a member is passed over",
         file: "hub/room.rs",
-        from: r#"        for (_, member) in &state.members {
+        from: r#"        for (_, member) in &self.members {
             member.outbox.push_room(&event, wakes);
-        }
-        state.memory"#,
-        to: r#"        for (_, member) in state.members.iter().skip(usize::from(number == 20)) {
+        }"#,
+        to: r#"        for (_, member) in self.members.iter().skip(usize::from(number == 20)) {
             member.outbox.push_room(&event, wakes);
-        }
-        state.memory"#,
+        }"#,
     },
     Mutant {
         name: "a leave is not announced",
@@ -169,7 +167,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a room remembers nothing",
         file: "hub/room.rs",
-        from: r#"        state.memory.push(Arc::clone(&event));
+        from: r#"        self.memory.push(Arc::clone(&event));
 "#,
         to: "",
     },
@@ -194,14 +192,19 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a room that fills again still counts as empty",
         file: "hub/directory.rs",
-        from: r#"            self.emptied.remove(&entry.emptying);"#,
-        to: "",
+        from: r#"            self.emptied.remove(&entry.emptying);
+        }
+        entry
+    }"#,
+        to: r#"        }
+        entry
+    }"#,
     },
     Mutant {
         name: "a seat is never free again",
         file: "hub/directory.rs",
-        from: r#"        entry.seats -= 1;"#,
-        to: r#"        entry.seats -= usize::from(entry.seats % 7 != 3);"#,
+        from: r#"|entry| entry.seats -= 1)"#,
+        to: r#"|entry| entry.seats -= usize::from(entry.seats % 7 != 3))"#,
     },
     Mutant {
         name: "the old nick is never free",
@@ -220,12 +223,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a switch leaves first and gets lost",
         file: "hub/presence.rs",
-        from: r#"        let reservation = self.hub.reserve(room)?;
+        from: r#"        let mut reservation = self.hub.reserve(room)?;
         let mut wakes = Wakes::default();
         let left = old.and_then(|old| self.stand_up(old, &mut wakes));"#,
         to: r#"        let mut wakes = Wakes::default();
         let left = old.and_then(|old| self.stand_up(old, &mut wakes));
-        let reservation = self.hub.reserve(room)?;"#,
+        let mut reservation = self.hub.reserve(room)?;"#,
     },
     Mutant {
         name: "wakers are dropped",
@@ -441,8 +444,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a session that was taken up is not listed",
         file: "hub/resume.rs",
-        from: r#"tokens.replace(token, Some(State::Served(Arc::clone(outbox))))"#,
-        to: r#"tokens.replace(token, None)"#,
+        from: r#"tokens.replace(token, Some(served));"#,
+        to: r#"tokens.replace(token, Some(served).filter(|_| false));"#,
     },
     Mutant {
         name: "the nick stays with the old connection",
@@ -485,16 +488,39 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what was said is not remembered",
         file: "store/said.rs",
-        from: r#"        self.numbers.insert((room.clone(), id.clone()), number);"#,
-        to: r#"        let _ = number;"#,
+        from: r#"        if room.numbers.insert(id.clone(), number).is_none() {"#,
+        to: r#"        let _ = number;
+        if !room.numbers.contains_key(&id) {"#,
     },
     Mutant {
         name: "a name counts in all rooms",
         file: "store/said.rs",
-        from: r#"        self.numbers.get(&(room.clone(), id.clone())).copied()"#,
+        from: r#"        self.rooms.get(room)?.numbers.get(id).copied()"#,
         to: r#"        let _ = room;
-        let same = |((_, known), _): &(&(RoomName, ClientId), &u64)| known == id;
-        self.numbers.iter().find(same).map(|(_, number)| *number)"#,
+        self.rooms.values().find_map(|room| room.numbers.get(id).copied())"#,
+    },
+    Mutant {
+        name: "settling forgets one too many",
+        file: "store/said.rs",
+        from: r#"            self.len -= 1;
+        }
+        if said"#,
+        to: r#"            self.len -= 1;
+        }
+        if said.forget_oldest().is_some() {
+            self.len -= 1;
+        }
+        if said"#,
+    },
+    Mutant {
+        name: "a join that is asked again is announced again",
+        file: "protocol/json/mod.rs",
+        from: r#"        Err(HubError::AlreadyIn(_)) if matches!(purpose, Purpose::Join(_)) => Done::Joined,"#,
+        to: r#"        Err(HubError::AlreadyIn(room)) if matches!(purpose, Purpose::Join(_)) => {
+            let _ = session.leave(&room);
+            let _ = session.join(&room);
+            Done::Joined
+        }"#,
     },
     Mutant {
         name: "a duplicate gets the next number",
@@ -546,8 +572,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one more session is kept than may be",
         file: "hub/resume.rs",
-        from: r#"if tokens.parked >= limit {"#,
-        to: r#"if tokens.parked > limit {"#,
+        from: r#"if tokens.parked >= limit ||"#,
+        to: r#"if tokens.parked > limit ||"#,
     },
     Mutant {
         name: "private messages that waited are lost",
@@ -595,7 +621,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a topic is not kept",
         file: "hub/room.rs",
-        from: r#"        state.topic = topic;"#,
+        from: r#"        self.topic = topic;"#,
         to: r#"        drop(topic);"#,
     },
     Mutant {

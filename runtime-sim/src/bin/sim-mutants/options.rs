@@ -11,7 +11,7 @@ pub(crate) struct Options {
     pub(crate) names: Vec<String>,
 
     /// Give each of them so many seeds
-    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub(crate) seeds: u64,
 
     /// Make the plan that found it as small as it gets, and tell how many steps that is

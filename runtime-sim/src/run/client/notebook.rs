@@ -29,6 +29,8 @@ pub(super) struct Notebook {
     rooms: BTreeMap<String, Option<u64>>,
     /// How many names it has given to what it said, by room.
     names: BTreeMap<String, u64>,
+    /// The last name whose answer it knows, by room.
+    settled: BTreeMap<String, String>,
     /// What has to be said again.
     unanswered: Vec<Saying>,
     last: Option<Saying>,
@@ -62,6 +64,7 @@ struct Saying {
     text: String,
     kind: &'static str,
     name: Option<String>,
+    settled: Option<String>,
     /// Whether it was said before, with or without an answer.
     again: bool,
 }
@@ -107,6 +110,7 @@ impl Notebook {
             // Another session knows nothing of this.
             self.unanswered.clear();
             self.last = None;
+            self.settled.clear();
             let mut hello = json!({ "op": "hello" });
             if !self.nick_is_taken && random.below(2) == 0 {
                 hello["nick"] = nick(client).into();
@@ -164,8 +168,12 @@ impl Notebook {
                 .collect(),
             Action::Nick(number) => self.asks(json!({ "op": "nick", "nick": nick(number) })),
             Action::Topic(len) => {
-                let text = (len > 0).then(|| words.text(len));
                 let room = self.some_room(random);
+                let text = match random.below(4) {
+                    0 => Value::Null,
+                    _ if len == 0 => "".into(),
+                    _ => words.text(len).into(),
+                };
                 self.asks(json!({ "op": "topic", "room": room, "text": text }))
             }
             Action::Who => {
@@ -231,11 +239,16 @@ impl Notebook {
             format!("m{names}")
         });
         let text = words.whole_text(len);
+        let settled = match random.below(8) {
+            0 => self.settled.remove(&room),
+            _ => None,
+        };
         self.says(Saying {
             room,
             text,
             kind,
             name,
+            settled,
             again: false,
         })
     }
@@ -247,6 +260,7 @@ impl Notebook {
             "text": saying.text,
             "kind": saying.kind,
             "client_id": saying.name,
+            "settled": saying.settled,
         });
         self.last = Some(Saying {
             again: true,
