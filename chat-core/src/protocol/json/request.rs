@@ -71,8 +71,13 @@ impl<'a> Request<'a> {
             let error = RequestError::BadJson("it does not start with {".into());
             return Err((Id::Null, error));
         }
-        let request: Self = serde_json::from_slice(line).map_err(|error| {
-            let envelope = serde_json::from_slice::<Envelope>(line);
+        // In fields that are skipped, serde_json would let anything pass.
+        let line = std::str::from_utf8(line).map_err(|_| {
+            let error = RequestError::BadJson("it is not valid UTF-8".into());
+            (Id::Null, error)
+        })?;
+        let request: Self = serde_json::from_str(line).map_err(|error| {
+            let envelope = serde_json::from_str::<Envelope>(line);
             let id = envelope.map(|envelope| envelope.id).unwrap_or_default();
             let id = if id.is_valid() { id } else { Id::Null };
             (id, RequestError::from_json(&error))

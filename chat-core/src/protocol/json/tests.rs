@@ -318,6 +318,22 @@ fn a_request_that_makes_no_sense_gets_an_error_and_closes_nothing() {
 }
 
 #[test]
+fn a_line_that_is_not_utf8_is_refused_whichever_field_is_not() {
+    let world = World::new();
+    let mut alice = world.called("alice");
+    for line in [
+        &b"{\"id\":1,\"op\":\"join\",\"room\":\"\xff\"}\n"[..],
+        b"{\"id\":1,\"op\":\"ping\",\"unknown\":\"\xff\"}\n",
+    ] {
+        alice.peer.send(line);
+        let heard = alice.hears();
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        assert_eq!(heard[0]["id"], json!(null));
+        assert_eq!(heard[0]["error"]["code"], "bad_json");
+    }
+}
+
+#[test]
 fn saying_it_again_under_the_same_id_is_saying_it_once() {
     let world = World::new();
     let mut alice = world.in_room("alice", "rust");
