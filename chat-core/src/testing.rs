@@ -1,5 +1,7 @@
 //! A runtime and streams for this crate's own tests: one thread, virtual time, no sockets.
 
+pub(crate) mod strategies;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;

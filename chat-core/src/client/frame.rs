@@ -506,9 +506,16 @@ fn parse_time(time: &str) -> Result<SystemTime, FrameError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::{CloseReason, Event as Happened, SessionId, SharedEvent, Who};
+    use crate::hub::{Hub, HubConfig};
+    use crate::protocol::{Delivery, JsonProtocol, Protocol};
+    use crate::session::Session;
+    use crate::testing::{TestRuntime, strategies};
 
     fn decode(mut input: &[u8]) -> Vec<Result<Frame, FrameError>> {
         let mut decoder = Decoder::new(1_000);
@@ -609,7 +616,146 @@ mod tests {
         ));
     }
 
+    /// What the server writes down.
+    fn written(delivery: Delivery<'_>) -> String {
+        let hub = Hub::new(Arc::new(TestRuntime::new()), HubConfig::default());
+        let mut out = Vec::new();
+        JsonProtocol::default().encode(delivery, &Session::open(&hub), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn who(nick: Nick) -> Who {
+        let session = SessionId(7);
+        Who { session, nick }
+    }
+
+    /// What happened, as the server knows it and as the client tells it.
+    fn happening() -> impl Strategy<Value = (Happened, Event)> {
+        let parts = || (strategies::room(), strategies::nick());
+        let text = || proptest::option::of(strategies::body());
+        prop_oneof![
+            strategies::message().prop_map(|message| {
+                let told = Event::Message(message.clone());
+                (Happened::Message(message), told)
+            }),
+            strategies::private_message().prop_map(|message| {
+                let told = Event::Private(message.clone());
+                (Happened::Private(message), told)
+            }),
+            parts().prop_map(|(room, nick)| {
+                let told = Event::Joined {
+                    room: room.clone(),
+                    nick: nick.clone(),
+                };
+                (
+                    Happened::Joined {
+                        room,
+                        who: who(nick),
+                    },
+                    told,
+                )
+            }),
+            parts().prop_map(|(room, nick)| {
+                let told = Event::Left {
+                    room: room.clone(),
+                    nick: nick.clone(),
+                };
+                (
+                    Happened::Left {
+                        room,
+                        who: who(nick),
+                    },
+                    told,
+                )
+            }),
+            (parts(), text()).prop_map(|((room, nick), reason)| {
+                let told = Event::Quit {
+                    room: room.clone(),
+                    nick: nick.clone(),
+                    reason: reason.clone(),
+                };
+                (
+                    Happened::Quit {
+                        room,
+                        who: who(nick),
+                        reason,
+                    },
+                    told,
+                )
+            }),
+            (parts(), strategies::nick()).prop_map(|((room, from), nick)| {
+                let told = Event::Renamed {
+                    room: room.clone(),
+                    from: from.clone(),
+                    nick: nick.clone(),
+                };
+                (
+                    Happened::Renamed {
+                        room,
+                        who: who(from),
+                        nick,
+                    },
+                    told,
+                )
+            }),
+            (parts(), text()).prop_map(|((room, nick), topic)| {
+                let told = Event::Topic {
+                    room: room.clone(),
+                    nick: nick.clone(),
+                    topic: topic.clone(),
+                };
+                (
+                    Happened::Topic {
+                        room,
+                        who: who(nick),
+                        topic,
+                    },
+                    told,
+                )
+            }),
+        ]
+    }
+
+    fn missed() -> impl Strategy<Value = Missed> {
+        let messages = proptest::option::of((any::<u64>(), any::<u64>()));
+        (strategies::room(), messages, any::<u64>()).prop_map(|(room, messages, presence)| Missed {
+            room,
+            messages: messages.map(|(one, other)| (one.min(other), one.max(other))),
+            presence,
+        })
+    }
+
     proptest! {
+        #[test]
+        fn what_happens_is_told_as_it_happened((happened, told) in happening()) {
+            let line = written(Delivery::Event(&SharedEvent::new(happened)));
+            let Ok(Frame::Event(event)) = one(line.trim_end_matches('\n')) else {
+                panic!("{line}");
+            };
+            // There are no two values that show alike.
+            prop_assert_eq!(format!("{:?}", event), format!("{:?}", told));
+        }
+
+        #[test]
+        fn what_was_missed_is_told_as_it_was_missed(missed in missed()) {
+            let line = written(Delivery::Missed(&missed));
+            let Ok(Frame::Event(Event::Missed(told))) = one(line.trim_end_matches('\n')) else {
+                panic!("{line}");
+            };
+            prop_assert_eq!(told, missed);
+        }
+
+        #[test]
+        fn the_last_words_are_heard_as_they_were_said(why in r"\PC{1,60}") {
+            let mut out = Vec::new();
+            JsonProtocol::default().farewell(&CloseReason::Denied(why.clone()), &mut out);
+            let line = String::from_utf8(out).unwrap();
+            let Ok(Frame::Closing { code, text }) = one(line.trim_end_matches('\n')) else {
+                panic!("{line}");
+            };
+            prop_assert_eq!((code.as_str(), text), ("denied", why));
+        }
+
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             decode(&bytes);

@@ -308,3 +308,98 @@ fn write(line: &impl Serialize, out: &mut Vec<u8>) {
     }
     out.push(b'\n');
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::strategies;
+
+    /// A request, and what `docs/PROTOCOL.md` says that it looks like.
+    fn request() -> impl Strategy<Value = (Request, Value)> {
+        let range = prop_oneof![
+            Just((HistoryRange::Latest, json!({}))),
+            any::<u64>().prop_map(|n| (HistoryRange::Before(n), json!({ "before": n }))),
+            any::<u64>().prop_map(|n| (HistoryRange::After(n), json!({ "after": n }))),
+        ];
+        let room = strategies::room;
+        prop_oneof![
+            room().prop_map(|room| {
+                let line = json!({"op": "join", "room": room.to_string()});
+                (Request::Join(room), line)
+            }),
+            room().prop_map(|room| {
+                let line = json!({"op": "leave", "room": room.to_string()});
+                (Request::Leave(room), line)
+            }),
+            room().prop_map(|room| {
+                let line = json!({"op": "who", "room": room.to_string()});
+                (Request::Who(room), line)
+            }),
+            (
+                room(),
+                strategies::kind(),
+                strategies::body(),
+                "[!-~]{1,64}"
+            )
+                .prop_map(|(room, kind, body, client_id)| {
+                    let mut line = json!({
+                        "op": "say",
+                        "room": room.to_string(),
+                        "text": body.as_str(),
+                        "client_id": client_id,
+                    });
+                    if kind == MessageKind::Action {
+                        line["kind"] = "action".into();
+                    }
+                    (
+                        Request::Say {
+                            room,
+                            kind,
+                            body,
+                            client_id,
+                        },
+                        line,
+                    )
+                }),
+            (strategies::nick(), strategies::body()).prop_map(|(recipient, body)| {
+                let line =
+                    json!({"op": "message", "to": recipient.as_str(), "text": body.as_str()});
+                (Request::Message { recipient, body }, line)
+            }),
+            strategies::nick().prop_map(|nick| {
+                let line = json!({"op": "nick", "nick": nick.as_str()});
+                (Request::Nick(nick), line)
+            }),
+            (room(), proptest::option::of(strategies::body())).prop_map(|(room, topic)| {
+                let mut line = json!({"op": "topic", "room": room.to_string()});
+                if let Some(topic) = &topic {
+                    line["text"] = topic.as_str().into();
+                }
+                (Request::Topic { room, topic }, line)
+            }),
+            (room(), range, any::<usize>()).prop_map(|(room, (range, mut line), limit)| {
+                line["op"] = "history".into();
+                line["room"] = room.to_string().into();
+                line["limit"] = limit.into();
+                (Request::History { room, range, limit }, line)
+            }),
+            Just((Request::Rooms, json!({"op": "rooms"}))),
+            Just((Request::Ping, json!({"op": "ping"}))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_the_line_that_the_page_says((request, mut line) in request(), number: u64) {
+            let mut out = Vec::new();
+            request.encode(number, &mut out);
+            prop_assert_eq!(out.pop(), Some(b'\n'));
+            prop_assert!(!out.contains(&b'\n'));
+            line["id"] = number.into();
+            prop_assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), line);
+        }
+    }
+}

@@ -141,6 +141,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_rate_is_read_as_it_is_written(burst in 1..1_000_u32, millis in 1..86_400_000_u64) {
+            let limit = RateLimit::new(burst, Duration::from_millis(millis)).unwrap();
+            prop_assert_eq!(limit.to_string().parse(), Ok(limit));
+        }
+
         /// The naive model is a bucket that holds a burst of tokens and gains one each interval.
         #[test]
         fn it_allows_what_a_bucket_of_tokens_allows(

@@ -132,6 +132,9 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop_oneof};
+    use proptest::{prop_assert_eq, proptest};
+
     use super::*;
 
     const LIMIT: usize = 8;
@@ -236,5 +239,31 @@ mod tests {
             while lines.next(&mut input).is_some() {}
         }
         assert_eq!(lines.partial.capacity(), 0);
+    }
+
+    /// What lines are for somebody who has all of the stream.
+    fn split(stream: &[u8]) -> Vec<Owned> {
+        let mut lines: Vec<_> = stream.split(|&byte| byte == b'\n').collect();
+        lines.pop_if(|last| last.is_empty());
+        let frame = |line: &[u8]| match line.strip_suffix(b"\r").unwrap_or(line) {
+            line if line.len() > LIMIT => Owned::TooLong,
+            line => Owned::Line(line.into()),
+        };
+        lines.into_iter().map(frame).collect()
+    }
+
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![Just(b'\n'), Just(b'\r'), Just(b'x'), any::<u8>()];
+        proptest::collection::vec(byte, 0..14)
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_the_lines_that_the_whole_has(
+            pieces in proptest::collection::vec(piece(), 0..12),
+        ) {
+            let frames = decode(pieces.iter().map(Vec::as_slice));
+            prop_assert_eq!(frames, split(&pieces.concat()));
+        }
     }
 }

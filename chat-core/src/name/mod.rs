@@ -123,3 +123,97 @@ macro_rules! folded_name {
 }
 
 use folded_name;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::hash_map::DefaultHasher;
+
+    use proptest::prelude::{Strategy, any, prop_oneof};
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
+    use super::*;
+
+    /// What is a name now and then.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            r"[-a-zA-Z0-9_\[\]{}|^`\\]{0,40}",
+            r"#{0,2}[!-~äßÄ部🦀]{0,70}",
+            r"\PC{0,10}",
+            any::<String>(),
+        ]
+    }
+
+    fn is_nick(text: &str) -> bool {
+        let first = text.chars().next();
+        (1..=32).contains(&text.chars().count())
+            && !first.is_some_and(|c| matches!(c, '0'..='9' | '-'))
+            && text.chars().all(|c| {
+                matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '[' | ']')
+                    || matches!(c, '{' | '}' | '\\' | '|' | '^' | '`')
+            })
+    }
+
+    fn hash(value: &impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The same letters in other cases.
+    fn respelled(text: &str, upper: u64) -> String {
+        let respell = |(index, c): (usize, char)| match upper >> (index % 64) & 1 {
+            0 => c.to_ascii_lowercase(),
+            _ => c.to_ascii_uppercase(),
+        };
+        text.chars().enumerate().map(respell).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_nick_is_what_the_rules_say_and_keeps_its_spelling(text in text()) {
+            let nick = Nick::parse(&text);
+            prop_assert_eq!(nick.is_ok(), is_nick(&text));
+            if let Ok(nick) = nick {
+                prop_assert_eq!(nick.as_str(), &text);
+                prop_assert_eq!(nick.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn a_room_name_is_read_as_it_is_shown(text in text()) {
+            let Ok(room) = RoomName::parse(&text) else {
+                return Ok(());
+            };
+            prop_assert_eq!(room.as_str(), text.strip_prefix('#').unwrap_or(&text));
+            prop_assert!((1..=64).contains(&room.as_str().chars().count()));
+            prop_assert!(!room.as_str().contains(|c: char| c.is_control() || c.is_whitespace() || c == ','));
+            let shown = room.to_string();
+            let again = RoomName::parse(&shown).unwrap();
+            prop_assert_eq!(again.as_str(), room.as_str());
+        }
+
+        #[test]
+        fn names_compare_order_and_hash_as_if_in_lower_case(
+            one in text(),
+            other in text(),
+            (upper, more) in any::<(u64, u64)>(),
+        ) {
+            let pairs = [(one.clone(), other), (respelled(&one, upper), respelled(&one, more))];
+            for (one, other) in pairs {
+                let order = one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
+                if let (Ok(one), Ok(other)) = (Nick::parse(&one), Nick::parse(&other)) {
+                    prop_assert_eq!(one == other, order.is_eq());
+                    prop_assert_eq!(one.cmp(&other), order);
+                    prop_assert!(one != other || hash(&one) == hash(&other));
+                }
+                let strip = |name: &str| name.strip_prefix('#').unwrap_or(name).to_ascii_lowercase();
+                let order = strip(&one).cmp(&strip(&other));
+                if let (Ok(one), Ok(other)) = (RoomName::parse(&one), RoomName::parse(&other)) {
+                    prop_assert_eq!(one == other, order.is_eq());
+                    prop_assert_eq!(one.cmp(&other), order);
+                    prop_assert!(one != other || hash(&one) == hash(&other));
+                }
+            }
+        }
+    }
+}

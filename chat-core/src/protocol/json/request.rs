@@ -117,3 +117,80 @@ impl Id {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn id() -> impl Strategy<Value = Id> {
+        prop_oneof![
+            any::<i64>().prop_map(Id::Number),
+            r"\PC{0,16}".prop_map(Id::Text),
+            "[ -~]{0,64}".prop_map(Id::Text),
+        ]
+    }
+
+    /// Fields that are strings, some of which are there, and the empty one among them.
+    fn texts() -> impl Strategy<Value = Vec<Option<String>>> {
+        let text = prop_oneof![any::<String>(), "[ -~]{0,20}"];
+        proptest::collection::vec(proptest::option::of(text), TEXTS.len())
+    }
+
+    const TEXTS: [&str; 10] = [
+        "room",
+        "nick",
+        "to",
+        "text",
+        "kind",
+        "client_id",
+        "account",
+        "password",
+        "token",
+        "resume",
+    ];
+
+    const NUMBERS: [&str; 3] = ["before", "after", "limit"];
+
+    proptest! {
+        #[test]
+        fn a_request_is_read_as_it_was_written(
+            id in id(),
+            op in "[a-z]{1,10}",
+            texts in texts(),
+            numbers in any::<[Option<u64>; 3]>(),
+            seen in proptest::collection::btree_map(any::<String>(), any::<u64>(), 0..4),
+        ) {
+            let mut line = json!({"id": id, "op": op, "seen": seen, "unknown": {"op": [1]}});
+            for (name, text) in TEXTS.iter().zip(&texts) {
+                line[name] = text.clone().into();
+            }
+            for (name, number) in NUMBERS.iter().zip(&numbers) {
+                line[name] = number.map_or(Value::Null, Value::from);
+            }
+            let line = line.to_string();
+            let request = Request::parse(line.as_bytes()).unwrap();
+            prop_assert_eq!(&request.id, &id);
+            prop_assert_eq!(&request.op, &op);
+            prop_assert_eq!(&request.seen, &seen);
+            let read = [
+                &request.room,
+                &request.nick,
+                &request.to,
+                &request.text,
+                &request.kind,
+                &request.client_id,
+                &request.account,
+                &request.password,
+                &request.token,
+                &request.resume,
+            ];
+            let read: Vec<_> = read.map(|text| text.as_deref().map(str::to_owned)).into();
+            prop_assert_eq!(read, texts);
+            let limit = request.limit.map(|limit| limit as u64);
+            prop_assert_eq!([request.before, request.after, limit], numbers);
+        }
+    }
+}

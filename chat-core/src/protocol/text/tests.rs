@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
 use proptest::prelude::{Just, Strategy, any};
-use proptest::{prop_assert, proptest};
+use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::*;
 use crate::framing::Lines;
 use crate::hub::{Hub, HubConfig, Outgoing};
+use crate::message::{Message, PrivateMessage};
 use crate::name::Nick;
-use crate::testing::TestRuntime;
+use crate::policy::Credentials;
+use crate::testing::{TestRuntime, strategies};
 
 /// Somebody at a terminal: the protocol and its session, without a connection.
 struct Person {
@@ -397,7 +399,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "/",
         "",
     ]);
-    let argument = proptest::prop_oneof![
+    let argument = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40),
         "[ -~]{0,40}".prop_map(String::into_bytes),
         "\\PC{0,20}".prop_map(String::into_bytes),
@@ -407,7 +409,110 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|(command, argument)| [command.as_bytes(), &argument, b"\n"].concat())
 }
 
+/// A command, and a line that asks for it.
+fn command() -> impl Strategy<Value = (Command, String)> {
+    let spaces = " {1,3}";
+    // At the end of a line, spaces are not part of what a command is given.
+    let body = || strategies::body().prop_filter("a text", |body| !body.as_str().ends_with(' '));
+    let first = |body: &Body| !body.as_str().starts_with(' ');
+    let word = "[!-~]{1,10}";
+    prop_oneof![
+        (spaces, strategies::room()).prop_map(|(s, room)| {
+            let line = format!("/JOIN{s}{room}");
+            (Command::Join(room), line)
+        }),
+        (spaces, strategies::nick()).prop_map(|(s, nick)| {
+            let line = format!("/nick{s}{nick}{s}");
+            (Command::Nick(nick), line)
+        }),
+        (
+            spaces,
+            strategies::nick(),
+            body().prop_filter("a text", first)
+        )
+            .prop_map(|(s, nick, body)| {
+                let line = format!("/msg{s}{nick}{s}{body}");
+                (Command::Private(nick, body), line)
+            }),
+        body().prop_filter("a text", first).prop_map(|body| {
+            let line = format!("/Me {body}  ");
+            (Command::Action(body), line)
+        }),
+        body().prop_filter("a text", first).prop_map(|body| {
+            let line = format!("/quit {body}");
+            (Command::Quit(Some(body)), line)
+        }),
+        (word, word).prop_map(|(account, password)| {
+            let line = format!("/login {account} {password}");
+            (
+                Command::LogIn(Credentials::Password { account, password }),
+                line,
+            )
+        }),
+        (1..=usize::MAX).prop_map(|count| (Command::History(count), format!("/history {count}"))),
+        strategies::body().prop_map(|body| {
+            let escape = if body.as_str().starts_with('/') {
+                "/"
+            } else {
+                ""
+            };
+            let line = format!("{escape}{body}");
+            (Command::Say(body), line)
+        }),
+        Just((Command::Rooms, "/rooms".into())),
+        Just((Command::Who, "/who ".into())),
+        Just((Command::Help, "/Help".into())),
+        Just((Command::Quit(None), "/quit  ".into())),
+    ]
+}
+
+/// What a client can tell of a message to a room from its line: the room, who, how and what.
+fn read_message(line: &str) -> Option<(RoomName, Nick, MessageKind, Body)> {
+    let (room, said) = line
+        .strip_suffix('\n')?
+        .strip_prefix('[')?
+        .split_once("] ")?;
+    let (kind, nick, body) = match said.strip_prefix("* ") {
+        Some(done) => {
+            let (nick, body) = done.split_once(' ')?;
+            (MessageKind::Action, nick, body)
+        }
+        None => {
+            let (nick, body) = said.split_once(": ")?;
+            (MessageKind::Say, nick, body)
+        }
+    };
+    Some((
+        RoomName::parse(room).ok()?,
+        Nick::parse(nick).ok()?,
+        kind,
+        Body::parse(body).ok()?,
+    ))
+}
+
 proptest! {
+    #[test]
+    fn a_line_asks_for_the_command_that_it_was_written_for((command, line) in command()) {
+        prop_assert_eq!(Command::parse(&line), Ok(command));
+    }
+
+    #[test]
+    fn a_message_can_be_read_from_its_line(message in strategies::message()) {
+        let line = EventLine(&Event::Message(message.clone())).to_string();
+        let Message { room, sender, kind, body, .. } = message;
+        prop_assert_eq!(read_message(&line), Some((room, sender, kind, body)));
+    }
+
+    #[test]
+    fn a_private_message_can_be_read_from_its_line(message in strategies::private_message()) {
+        let line = EventLine(&Event::Private(message.clone())).to_string();
+        let PrivateMessage { sender, body, .. } = message;
+        let expected = format!("[private] {sender}: {body}\n");
+        prop_assert_eq!(&line, &expected);
+        let said = line.strip_prefix("[private] ").and_then(|said| said.split_once(": "));
+        prop_assert_eq!(said.map(|(nick, _)| Nick::parse(nick)), Some(Ok(sender)));
+    }
+
     #[test]
     fn whatever_is_typed_every_answer_is_made_of_known_lines(
         lines in proptest::collection::vec(line(), 0..30),
