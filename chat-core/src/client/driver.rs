@@ -172,7 +172,8 @@ impl<C: Connector> Driver<C> {
         });
         match hangup.await {
             Hangup::Goodbye => {
-                hang_up(link.into_stream(), &[], &shared, timeout).await;
+                let (stream, unsent) = link.into_stream();
+                hang_up(stream, &unsent, &shared, timeout).await;
                 Attempt::Goodbye
             }
             Hangup::OutOfTime => Attempt::OutOfTime,
@@ -180,9 +181,9 @@ impl<C: Connector> Driver<C> {
                 let up_since = link.up_since();
                 if let Disconnect::Refused { .. } = why {
                     // Lest a guest of whom nothing more will come sits there for the grace period.
-                    let mut goodbye = Vec::new();
-                    Own::Quit(None).encode(&mut goodbye);
-                    hang_up(link.into_stream(), &goodbye, &shared, timeout).await;
+                    let (stream, mut words) = link.into_stream();
+                    Own::Quit(None).encode(&mut words);
+                    hang_up(stream, &words, &shared, timeout).await;
                 }
                 let now = runtime.now();
                 Attempt::Lost {

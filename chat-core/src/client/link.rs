@@ -111,8 +111,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
         self.up_since
     }
 
-    pub(super) fn into_stream(self) -> S {
-        self.stream
+    /// The stream, and the rest of what it has taken only a part of.
+    pub(super) fn into_stream(mut self) -> (S, Vec<u8>) {
+        self.output.drain(..self.sent);
+        (self.stream, self.output)
     }
 
     fn poll_streams(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Disconnect> {

@@ -2,11 +2,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::world::{World, body, messages, options};
-use crate::client::{ClientError, End, Event};
+use crate::client::{Client, ClientError, End, Event};
 use crate::hub::HubConfig;
 use crate::message::MessageKind;
+use crate::policy::Credentials;
 use crate::runtime::RuntimeExt;
+use crate::testing::duplex;
 
 #[test]
 fn closing_waits_for_every_answer_and_says_goodbye() {
@@ -46,6 +50,34 @@ fn closing_waits_for_every_answer_and_says_goodbye() {
     );
     let late = world.say(&alice, "rust", "late");
     assert!(matches!(late, Err(ClientError::Ended(End::Closed))));
+}
+
+#[test]
+fn a_goodbye_comes_after_the_line_that_is_on_its_way() {
+    let world = World::new();
+    let (here, there) = duplex(128);
+    let mut options = options("alice");
+    options.credentials = Some(Credentials::Token("t".repeat(300)));
+    let runtime = world.runtime.clone();
+    let connecting = world
+        .runtime
+        .spawn(async move { Client::connect(here, options, &runtime).await });
+    world.time.run();
+    let mut heard = there.receive();
+    assert!(!heard.contains('\n'), "the line does not fit");
+    there.send("{\"id\":\"login\",\"error\":{\"code\":\"denied\",\"text\":\"no\"}}\n");
+    while !there.is_ended() {
+        world.time.run();
+        heard += &there.receive();
+    }
+    let lines: Vec<Value> = heard
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let ops: Vec<_> = lines.iter().map(|line| &line["op"]).collect();
+    assert_eq!(ops, ["login", "quit"]);
+    let refused = world.wait(connecting).unwrap();
+    assert!(matches!(refused, Err(ClientError::Refused { code, .. }) if code == "denied"));
 }
 
 #[test]
