@@ -317,7 +317,7 @@ mod tests {
     use super::*;
     use crate::testing::strategies;
 
-    /// A request, and what `docs/PROTOCOL.md` says that it looks like.
+    /// A request that has no names of messages in it, and what `docs/PROTOCOL.md` says that it looks like.
     fn request() -> impl Strategy<Value = (Request, Value)> {
         let range = prop_oneof![
             Just((HistoryRange::Latest, json!({}))),
@@ -338,32 +338,10 @@ mod tests {
                 let line = json!({"op": "who", "room": room.to_string()});
                 (Request::Who(room), line)
             }),
-            (
-                room(),
-                strategies::kind(),
-                strategies::body(),
-                "[!-~]{1,64}"
-            )
-                .prop_map(|(room, kind, body, client_id)| {
-                    let mut line = json!({
-                        "op": "say",
-                        "room": room.to_string(),
-                        "text": body.as_str(),
-                        "client_id": client_id,
-                    });
-                    if kind == MessageKind::Action {
-                        line["kind"] = "action".into();
-                    }
-                    (
-                        Request::Say {
-                            room,
-                            kind,
-                            body,
-                            client_id,
-                        },
-                        line,
-                    )
-                }),
+            room().prop_map(|room| {
+                let line = json!({"op": "topic", "room": room.to_string()});
+                (Request::TopicOf(room), line)
+            }),
             (strategies::nick(), strategies::body()).prop_map(|(recipient, body)| {
                 let line =
                     json!({"op": "message", "to": recipient.as_str(), "text": body.as_str()});
@@ -374,10 +352,8 @@ mod tests {
                 (Request::Nick(nick), line)
             }),
             (room(), proptest::option::of(strategies::body())).prop_map(|(room, topic)| {
-                let mut line = json!({"op": "topic", "room": room.to_string()});
-                if let Some(topic) = &topic {
-                    line["text"] = topic.as_str().into();
-                }
+                let text = topic.as_ref().map_or("", Body::as_str);
+                let line = json!({"op": "topic", "room": room.to_string(), "text": text});
                 (Request::Topic { room, topic }, line)
             }),
             (room(), range, any::<usize>()).prop_map(|(room, (range, mut line), limit)| {
@@ -391,15 +367,56 @@ mod tests {
         ]
     }
 
+    /// A message with its names, and the line.
+    fn say() -> impl Strategy<Value = (Request, Names, Value)> {
+        let name = || "[!-~]{1,64}";
+        let names = (name(), proptest::option::of(name()));
+        let said = (strategies::room(), strategies::kind(), strategies::body());
+        (said, names).prop_map(|((room, kind, body), (own, settled))| {
+            let mut line = json!({
+                "op": "say",
+                "room": room.to_string(),
+                "text": body.as_str(),
+                "client_id": own,
+            });
+            if kind == MessageKind::Action {
+                line["kind"] = "action".into();
+            }
+            if let Some(settled) = &settled {
+                line["settled"] = settled.as_str().into();
+            }
+            let names = Names {
+                own: Some(own),
+                settled,
+            };
+            (Request::say(&room, kind, body), names, line)
+        })
+    }
+
+    fn check(
+        request: &Request,
+        names: &Names,
+        number: u64,
+        mut line: Value,
+    ) -> Result<(), TestCaseError> {
+        let mut out = Vec::new();
+        request.encode(number, names, &mut out);
+        prop_assert_eq!(out.pop(), Some(b'\n'));
+        prop_assert!(!out.contains(&b'\n'));
+        line["id"] = number.into();
+        prop_assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), line);
+        Ok(())
+    }
+
     proptest! {
         #[test]
-        fn a_request_is_the_line_that_the_page_says((request, mut line) in request(), number: u64) {
-            let mut out = Vec::new();
-            request.encode(number, &mut out);
-            prop_assert_eq!(out.pop(), Some(b'\n'));
-            prop_assert!(!out.contains(&b'\n'));
-            line["id"] = number.into();
-            prop_assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), line);
+        fn a_request_is_the_line_that_the_page_says((request, line) in request(), number: u64) {
+            check(&request, &Names::default(), number, line)?;
+        }
+
+        #[test]
+        fn a_message_is_the_line_that_the_page_says((say, names, line) in say(), number: u64) {
+            check(&say, &names, number, line)?;
         }
     }
 }
