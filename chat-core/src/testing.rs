@@ -311,6 +311,9 @@ impl AsyncWrite for TestStream {
         if pipe.broken || pipe.closed {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if std::mem::take(&mut pipe.interrupted) {
+            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+        }
         let len = buf
             .len()
             .min(pipe.capacity.saturating_sub(pipe.bytes.len()));

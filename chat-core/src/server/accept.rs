@@ -119,16 +119,40 @@ where
         let mut last_words = Vec::new();
         (self.protocol)().farewell(reason, &mut last_words);
         let runtime = Arc::clone(&self.shared.runtime);
-        let told = async move {
-            stream.write_all(&last_words).await?;
-            stream.close().await?;
-            // Until the peer has read it: closing earlier could send a reset that overtakes it.
-            while stream.read(&mut [0; 1024]).await? > 0 {}
-            io::Result::Ok(())
-        };
+        let told = async move { tell(&mut stream, &last_words).await };
         let _ = self.refusals.spawn(async move {
             let _ = runtime.timeout(REFUSAL_TIMEOUT, told).await;
         });
+    }
+}
+
+/// Sends the last words, and waits until the peer has read them: closing earlier could send a reset that
+/// overtakes them.
+async fn tell<S: Duplex>(stream: &mut S, mut last_words: &[u8]) -> io::Result<()> {
+    while !last_words.is_empty() {
+        match stream.write(last_words).await {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => last_words = &last_words[written..],
+            Err(error) => pass_over_interruption(error)?,
+        }
+    }
+    while let Err(error) = stream.close().await {
+        pass_over_interruption(error)?;
+    }
+    loop {
+        match stream.read(&mut [0; 1024]).await {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => pass_over_interruption(error)?,
+        }
+    }
+}
+
+/// Nothing was lost by a call that was interrupted; it is made again. (`write_all` of `futures` gives up.)
+fn pass_over_interruption(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::Interrupted => Ok(()),
+        _ => Err(error),
     }
 }
 

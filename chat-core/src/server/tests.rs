@@ -205,6 +205,23 @@ fn whoever_comes_beyond_a_limit_is_told_and_closed() {
 }
 
 #[test]
+fn a_refusal_that_is_interrupted_is_told_all_the_same() {
+    let world = World::new(ServerConfig {
+        max_connections: 0,
+        ..ServerConfig::default()
+    });
+    let (peer, stream) = duplex(1024);
+    peer.interrupt();
+    world.door.arrive(Ok((stream, Address::Memory)));
+    world.time.run();
+    assert_eq!(
+        peer.receive(),
+        "! the server is full (at most 0); try again later\n"
+    );
+    assert!(peer.is_ended());
+}
+
+#[test]
 fn refused_peers_that_do_not_go_away_cost_little() {
     let world = World::new(ServerConfig {
         max_connections: 0,
