@@ -40,8 +40,9 @@ pub struct Connection<S, P> {
     runtime: Arc<dyn Runtime>,
     config: Arc<ConnectionConfig>,
     phase: Phase,
-    /// Whether the protocol waits for an action of the session.
+    /// Whether the protocol waits for an action of the session, and since when.
     waiting: bool,
+    waiting_since: Instant,
     /// Whether the peer has said that nothing more comes.
     ended: bool,
     lines: Lines,
@@ -67,6 +68,9 @@ pub struct Connection<S, P> {
     /// more to hear than it may say.
     held_until: Option<Instant>,
     held_since: Option<Instant>,
+    /// While there is still something to hear of what came during a wait: the time that this is reckoned to
+    /// have come at, so that the wait is not held against the peer.
+    catching_up: Option<Instant>,
     /// Whether the stream has taken something in this poll, and since when it has not while there was
     /// something to take.
     progressed: bool,
@@ -146,6 +150,7 @@ where
             unframed: 0,
             held_until: None,
             held_since: None,
+            catching_up: None,
             progressed: false,
             stalled_since: None,
             runtime: Arc::clone(runtime),
@@ -154,6 +159,7 @@ where
             config,
             phase: Phase::New,
             waiting: false,
+            waiting_since: now,
             ended: false,
             unread: Vec::new(),
             unsent: Vec::new(),
@@ -252,6 +258,7 @@ where
             Flow::Continue => None,
             Flow::Wait => {
                 self.waiting = true;
+                self.waiting_since = self.runtime.now();
                 None
             }
             Flow::Close(reason) => Some(reason),

@@ -7,7 +7,11 @@ use super::*;
 use crate::event::CloseReason;
 use crate::framing::Frame;
 use crate::hub::{HubConfig, OutboxLimits};
+use crate::message::{Body, MessageKind};
+use crate::name::RoomName;
+use crate::policy::{Decision, Person, Policy};
 use crate::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, TextProtocol};
+use crate::runtime::RuntimeExt;
 use crate::session::{Session, SessionHandle};
 use crate::testing::{Flag, TestRuntime, TestStream, duplex};
 
@@ -798,4 +802,101 @@ fn a_long_first_line_in_pieces_that_is_no_request_is_refused_as_text() {
     assert_eq!(person.asks(format!("{{{}", "x".repeat(10_000))), "");
     assert!(person.asks("\n").contains("at most 4096 bytes"));
     assert_eq!(person.asks("hi\n"), "[#general] guest-1: hi\n");
+}
+
+/// Takes its time to decide on each message that begins with `slow`.
+struct Thorough {
+    time: TestRuntime,
+    takes: Duration,
+}
+
+impl Policy for Thorough {
+    fn message(&self, _: &Person<'_>, _: &RoomName, _: MessageKind, body: Body) -> Decision<Body> {
+        if !body.as_str().starts_with("slow") {
+            return Decision::allow(body);
+        }
+        let decided = self.time.sleep(self.takes);
+        Decision::later(async move {
+            decided.await;
+            Ok(body)
+        })
+    }
+}
+
+fn with_slow_policy(takes: Duration, config: ConnectionConfig) -> (World, Line) {
+    let mut world = World::new();
+    let policy = Thorough {
+        time: world.time.clone(),
+        takes,
+    };
+    let runtime = Arc::clone(&world.runtime);
+    world.hub = Hub::with_policy(runtime, HubConfig::default(), Arc::new(policy));
+    let mut line = connect_with(&world, TextProtocol::default(), config);
+    assert!(line.settle().is_none());
+    line.peer.receive();
+    (world, line)
+}
+
+#[test]
+fn waiting_for_a_slow_policy_is_not_flooding() {
+    let flood_timeout = Duration::from_secs(10);
+    let config = ConnectionConfig {
+        rate_limit: Some("2/1".parse().unwrap()),
+        flood_timeout: Some(flood_timeout),
+        ..ConnectionConfig::default()
+    };
+    let (world, mut line) = with_slow_policy(Duration::from_secs(3), config);
+    // As many as the rate allows, which are far more than can be decided on in that time.
+    let mut heard = 0;
+    for _ in 0..20 * flood_timeout.as_secs() {
+        line.peer.send("slow\n");
+        world.time.advance(Duration::from_millis(500));
+        assert!(line.settle().is_none());
+        heard += line.peer.receive().matches("slow").count();
+        assert!(!line.peer.is_ended(), "closed after {heard} messages");
+    }
+    assert_eq!(heard, 33, "one every three seconds");
+}
+
+#[test]
+fn what_came_during_a_wait_may_be_as_much_as_the_rate_allows() {
+    let config = ConnectionConfig {
+        rate_limit: Some("2/1".parse().unwrap()),
+        ..ConnectionConfig::default()
+    };
+    let (world, mut line) = with_slow_policy(Duration::from_secs(5), config);
+    assert_eq!(line.asks("slow\n"), "");
+    line.peer.send("fast\n".repeat(20));
+    world.time.advance(Duration::from_secs(5));
+    assert!(line.settle().is_none());
+    let heard = line.peer.receive();
+    assert_eq!(heard.matches("slow").count(), 1);
+    // Two in each of five seconds, and the burst, of which one was said before.
+    assert_eq!(heard.matches("fast").count(), 11);
+    world.time.advance(Duration::from_millis(500));
+    assert!(line.settle().is_none());
+    assert_eq!(
+        line.peer.receive().matches("fast").count(),
+        1,
+        "at the rate"
+    );
+}
+
+#[test]
+fn flooding_between_waits_is_still_flooding() {
+    let config = ConnectionConfig {
+        rate_limit: Some("2/1".parse().unwrap()),
+        flood_timeout: Some(Duration::from_secs(10)),
+        ..ConnectionConfig::default()
+    };
+    let (world, mut line) = with_slow_policy(Duration::from_millis(100), config);
+    let mut waited = Duration::ZERO;
+    while !line.peer.is_ended() {
+        line.peer.send("slow\n".repeat(line.peer.free() / 5));
+        world.time.advance(Duration::from_millis(100));
+        waited += Duration::from_millis(100);
+        assert!(line.settle().is_none());
+        line.peer.receive();
+        assert!(waited < Duration::from_secs(20), "never closed");
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use futures::io::{AsyncRead, AsyncWrite};
 
@@ -11,6 +12,7 @@ use crate::connection::scratch::Scratch;
 use crate::event::CloseReason;
 use crate::metrics::Tally;
 use crate::protocol::Protocol;
+use crate::runtime::after;
 
 /// How many bytes of answers may wait for a peer before nothing more is heard from it.
 const ANSWERS: usize = 64 * 1024;
@@ -32,7 +34,7 @@ where
                 let Poll::Ready(done) = self.session.poll_done(cx) else {
                     return Ok(None);
                 };
-                self.waiting = false;
+                self.end_wait();
                 self.session.outbox().wake_up();
                 let flow = self.protocol.handle_done(done, &mut self.session);
                 if let Some(reason) = self.follow(flow) {
@@ -54,6 +56,7 @@ where
                     Poll::Ready(Err(error)) => return Err(error),
                     Poll::Pending => {
                         self.held_since = None;
+                        self.catching_up = None;
                         return Ok(None);
                     }
                 };
@@ -109,7 +112,7 @@ where
             budget.frames -= 1;
             tally.frames += 1;
             if let Some(pace) = &mut self.pace {
-                pace.count(self.heard_at);
+                pace.count(self.catching_up.unwrap_or(self.heard_at));
             }
             let flow = self.protocol.handle_frame(frame, &mut self.session);
             self.lines.set_limit(self.protocol.max_frame());
@@ -134,10 +137,11 @@ where
     /// Counts input without a frame towards the rate limit: as one frame for each that it could have been.
     fn count_unframed(&mut self, bytes: usize) {
         self.unframed += bytes;
+        let now = self.reckoned_now();
         if let Some(pace) = &mut self.pace {
             while self.unframed > self.protocol.max_frame() {
                 self.unframed -= self.protocol.max_frame().max(1);
-                pace.count(self.heard_at);
+                pace.count(now);
             }
         }
     }
@@ -147,12 +151,38 @@ where
         let Some(pace) = &self.pace else {
             return false;
         };
-        let Err(until) = pace.check(self.heard_at) else {
+        let Err(until) = pace.check(self.reckoned_now()) else {
             return false;
         };
+        if let Some(reckoned) = &mut self.catching_up
+            && until <= self.runtime.now()
+        {
+            *reckoned = until;
+            return false;
+        }
         self.held_until = Some(until);
         self.held_since.get_or_insert(self.heard_at);
         true
+    }
+
+    /// When the frame that is heard now is reckoned to have come, for the rate limit.
+    fn reckoned_now(&self) -> Instant {
+        self.catching_up.unwrap_or(self.heard_at)
+    }
+
+    /// Goes on hearing the peer after a wait that it has no part in: what came meanwhile may be as much as
+    /// the rate allows in that time, and the time does not count as flooding.
+    fn end_wait(&mut self) {
+        self.waiting = false;
+        if self.pace.is_none() {
+            return;
+        }
+        let now = self.runtime.now();
+        let waited = now.saturating_duration_since(self.waiting_since);
+        if let Some(since) = &mut self.held_since {
+            *since = after(*since, waited).min(now);
+        }
+        self.catching_up.get_or_insert(self.waiting_since);
     }
 
     /// Whether the peer has to take answers before it is heard again.

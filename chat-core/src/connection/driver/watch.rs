@@ -74,7 +74,9 @@ where
         if let Some(until) = self.held_until {
             consider(until, Duration::ZERO, Due::Release);
         }
+        // A wait for the policy is not the peer's doing.
         if let Some(since) = self.held_since
+            && !self.waiting
             && let Some(patience) = config.flood_timeout
         {
             consider(since, patience, Due::End(CloseReason::Flooding));
@@ -97,6 +99,7 @@ where
             }
             Due::Release => {
                 self.held_until = None;
+                self.catching_up = None;
                 self.heard_at = self.runtime.now();
                 None
             }
