@@ -44,6 +44,7 @@ pub mod connection;
 pub mod event;
 pub mod framing;
 pub mod hub;
+mod memory;
 pub mod message;
 pub mod metrics;
 pub mod name;

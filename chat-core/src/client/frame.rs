@@ -513,6 +513,7 @@ mod tests {
     use super::*;
     use crate::event::{CloseReason, Event as Happened, SessionId, SharedEvent, Who};
     use crate::hub::{Hub, HubConfig};
+    use crate::memory::Memory;
     use crate::protocol::{Delivery, JsonProtocol, Protocol};
     use crate::session::Session;
     use crate::testing::{TestRuntime, strategies};
@@ -728,7 +729,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_happens_is_told_as_it_happened((happened, told) in happening()) {
-            let line = written(Delivery::Event(&SharedEvent::new(happened)));
+            let line = written(Delivery::Event(&SharedEvent::new(happened, &Memory::new(0))));
             let Ok(Frame::Event(event)) = one(line.trim_end_matches('\n')) else {
                 panic!("{line}");
             };

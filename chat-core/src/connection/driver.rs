@@ -24,6 +24,7 @@ use super::telemetry::Telemetry;
 use crate::event::CloseReason;
 use crate::framing::Lines;
 use crate::hub::{Closing, Hub, HubError, Rest};
+use crate::memory::Charge;
 use crate::protocol::{Flow, Protocol};
 use crate::runtime::{Address, Alarm, Runtime, after};
 use crate::session::{Action, Done, Session, SessionHandle, Step};
@@ -64,6 +65,8 @@ pub struct Connection<S, P> {
     /// How the peer keeps to the rate limit, and how many bytes it has sent since its last frame.
     pace: Option<Pace>,
     unframed: usize,
+    /// Whether the peer has to take answers before it is heard again, when that was looked at last.
+    deaf: bool,
     /// Until when nothing more is heard from a peer that is too fast, and since when there has always been
     /// more to hear than it may say.
     held_until: Option<Instant>,
@@ -75,6 +78,8 @@ pub struct Connection<S, P> {
     /// something to take.
     progressed: bool,
     stalled_since: Option<Instant>,
+    /// Of the memory of its buffers.
+    charge: Charge,
     alarm: Option<Alarm>,
     telemetry: Telemetry,
 }
@@ -141,6 +146,8 @@ where
         Self {
             lines: Lines::new(protocol.max_frame()),
             session: Session::open(hub),
+            charge: Charge::new(hub.memory()),
+            deaf: false,
             opened_at: now,
             heard_at: now,
             pinged: false,
@@ -272,18 +279,17 @@ where
         scratch: &mut Scratch,
     ) -> Poll<Result<Closing, ConnectionError>> {
         let mut budget = Budget::new();
-        let (deaf, output) = loop {
+        let output = loop {
             if let Some(reason) = self.read(cx, scratch, &mut budget)? {
                 return Poll::Ready(Ok(reason.into()));
             }
-            let deaf = self.is_deaf();
             let output = self.write(cx, scratch, &mut budget)?;
             self.watch_for_stalling(&output);
             let Some((deadline, due)) = self.next_due() else {
-                break (deaf, output);
+                break output;
             };
             if self.poll_deadline(cx, deadline).is_pending() {
-                break (deaf, output);
+                break output;
             }
             if let Some(reason) = self.handle_due(due) {
                 return Poll::Ready(Ok(reason.into()));
@@ -294,7 +300,7 @@ where
             Rest::Closing(closing) => return Poll::Ready(Ok(closing)),
             Rest::Awake => true,
             Rest::Asleep => {
-                output == Output::Exhausted || !budget.listens() || (deaf && !self.is_deaf())
+                output == Output::Exhausted || !budget.listens() || (self.deaf && !self.is_deaf())
             }
         };
         if more {
@@ -382,9 +388,8 @@ impl<S, P> Connection<S, P> {
     }
 
     /// How many bytes of memory its own buffers take.
-    #[cfg(test)]
     pub(super) fn buffered(&self) -> usize {
-        self.unread.capacity() + self.unsent.capacity()
+        self.lines.buffered() + self.unread.capacity() + self.unsent.capacity()
     }
 }
 
@@ -411,6 +416,7 @@ where
             this.session.disconnect();
             this.telemetry.ended(ended);
         }
+        this.charge.set(this.buffered());
         polled
     }
 }

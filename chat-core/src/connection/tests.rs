@@ -900,3 +900,65 @@ fn flooding_between_waits_is_still_flooding() {
         assert!(waited < Duration::from_secs(20), "never closed");
     }
 }
+
+fn with_memory(max_memory: usize) -> World {
+    World::with(HubConfig {
+        max_memory,
+        empty_rooms: 0,
+        ..HubConfig::default()
+    })
+}
+
+#[test]
+fn what_a_connection_keeps_for_its_peer_is_counted_until_it_is_gone() {
+    let world = with_memory(64 * 1024 * 1024);
+    let mut alice = world.guest("alice");
+    let idle = world.hub.memory_used();
+    alice.peer.send(vec![b'x'; 3_000]);
+    assert!(alice.settle().is_none());
+    assert!(world.hub.memory_used() >= idle + 3_000, "half a line");
+    alice.peer.send("\n");
+    assert!(alice.settle().is_none());
+    let remembered = world.hub.memory_used();
+    let mut slow = world.connect(16);
+    assert!(slow.settle().is_none());
+    for _ in 0..10 {
+        alice.asks(format!("{}\n", "y".repeat(3_000)));
+    }
+    let before = world.hub.memory_used();
+    assert!(before > remembered + 30_000);
+    // The first of them are written down for it in one piece, of which the stream takes 16 bytes.
+    let mut kept = before;
+    for _ in 0..10 {
+        slow.peer.receive_bytes();
+        assert!(slow.settle().is_none());
+        kept = world.hub.memory_used();
+    }
+    assert!(kept > before + 20_000, "{kept} after {before} bytes");
+    let (_, ended) = slow.read_all();
+    assert!(ended.is_none());
+    assert!(world.hub.memory_used() < before);
+    drop((alice, slow));
+    assert_eq!(world.hub.memory_used(), 0);
+}
+
+#[test]
+fn where_memory_is_short_a_peer_that_asks_without_reading_is_not_heard_for_long() {
+    let asked_by = |max_memory| {
+        let world = with_memory(max_memory);
+        let mut alice = world.connect(64);
+        assert!(alice.settle().is_none());
+        let mut asked = 0;
+        while alice.peer.free() >= 6 {
+            alice.peer.send("/help\n");
+            asked += 1;
+            assert!(alice.settle().is_none());
+        }
+        let (read, ended) = alice.read_all();
+        assert!(ended.is_none());
+        assert_eq!(read.matches("/quit [reason]").count(), asked);
+        asked
+    };
+    let (plenty, short) = (asked_by(1024 * 1024 * 1024), asked_by(0));
+    assert!(short < 30 && 4 * short < plenty, "{short} of {plenty}");
+}

@@ -38,6 +38,13 @@ struct Encoding {
 }
 
 impl Encodings {
+    /// The bytes in `variant`, if somebody has needed them before.
+    pub(super) fn get(&self, variant: Variant) -> Option<&[u8]> {
+        let mut all = self.iter();
+        let found = all.find(|encoding| encoding.variant == variant);
+        found.map(|encoding| &*encoding.bytes)
+    }
+
     pub(super) fn get_or_insert(
         &self,
         variant: Variant,
@@ -63,6 +70,24 @@ impl Encodings {
             place = &encoding.next;
         }
     }
+
+    /// How much memory they take beside their own size.
+    pub(super) fn footprint(&self) -> usize {
+        let footprints = self
+            .iter()
+            .map(|encoding| Self::footprint_of(encoding.bytes.len()));
+        footprints.sum()
+    }
+
+    /// How much memory one of so many bytes takes.
+    pub(super) const fn footprint_of(bytes: usize) -> usize {
+        size_of::<Encoding>() + bytes
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Encoding> {
+        let first = self.first.get().map(|first| &**first);
+        std::iter::successors(first, |encoding| encoding.next.get().map(|next| &**next))
+    }
 }
 
 #[cfg(test)]
@@ -80,8 +105,14 @@ mod tests {
                     bytes.extend(name.bytes());
                 });
                 assert_eq!(bytes, name.as_bytes());
+                assert_eq!(encodings.get(Variant::new(name)), Some(name.as_bytes()));
             }
         }
         assert_eq!(encoded, 3);
+        assert_eq!(encodings.get(Variant::new("csv")), None);
+        assert_eq!(
+            encodings.footprint(),
+            3 * Encodings::footprint_of(0) + 4 + 4 + 3
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub use close::CloseReason;
 pub use encoding::{Encodings, Variant};
 
+use crate::memory::Memory;
 use crate::message::{Body, Message, PrivateMessage};
 use crate::name::{Nick, RoomName};
 
@@ -120,8 +121,11 @@ impl Event {
 
     /// What it counts towards the bytes of an outbox: about its size on the wire.
     fn weight(&self) -> usize {
-        const REST: usize = 64;
-        REST + match self {
+        SharedEvent::LEAST_WEIGHT + self.text_len()
+    }
+
+    fn text_len(&self) -> usize {
+        match self {
             Self::Message(message) => message.body.as_str().len(),
             Self::Private(message) => message.body.as_str().len(),
             Self::Quit { reason: text, .. }
@@ -136,17 +140,36 @@ impl Event {
 }
 
 /// An [`Event`] on its way to many sessions, with the bytes it has become so far.
+///
+/// Its memory is counted towards that of its hub
+/// ([`HubConfig::max_memory`](crate::hub::HubConfig::max_memory)) once, however many hold it, until the last
+/// of them drops it.
 #[derive(Debug)]
 pub struct SharedEvent {
     event: Event,
     encodings: Encodings,
+    memory: Arc<Memory>,
+    share: usize,
 }
 
 impl SharedEvent {
-    pub(crate) fn new(event: Event) -> Arc<Self> {
+    /// What the shortest event counts towards the bytes of an outbox.
+    const LEAST_WEIGHT: usize = 64;
+
+    /// How much more memory an event takes than its [weight](Self::weight), its encodings not counted: its
+    /// own size and the two counts of its `Arc`.
+    pub(crate) const OVERHEAD: usize = size_of::<Self>() + 16 - Self::LEAST_WEIGHT;
+
+    /// An event that takes `memory`, whatever is free of it: nobody waits for a slow reader.
+    pub(crate) fn new(event: Event, memory: &Arc<Memory>) -> Arc<Self> {
+        memory.charge(event.weight() + Self::OVERHEAD);
         Arc::new(Self {
             event,
             encodings: Encodings::default(),
+            // Asked after it was counted, so that what is queued at the same time elsewhere cannot be
+            // promised the same memory.
+            share: memory.share(),
+            memory: Arc::clone(memory),
         })
     }
 
@@ -155,13 +178,34 @@ impl SharedEvent {
         &self.event
     }
 
-    /// The bytes of this event in `variant`: made by `encode` for the first who asks, shared with
-    /// everyone after.
+    /// Appends the bytes of this event in `variant` to `out`: made by `encode` for the first who asks, and
+    /// copied for everyone after. Where there is no memory to keep them in, they are made anew each time.
     ///
     /// All who use the same variant must encode alike.
-    pub fn encoded(&self, variant: Variant, encode: impl FnOnce(&Event, &mut Vec<u8>)) -> &[u8] {
-        self.encodings
-            .get_or_insert(variant, |bytes| encode(&self.event, bytes))
+    pub fn encode_into(
+        &self,
+        variant: Variant,
+        out: &mut Vec<u8>,
+        encode: impl FnOnce(&Event, &mut Vec<u8>),
+    ) {
+        if let Some(bytes) = self.encodings.get(variant) {
+            return out.extend_from_slice(bytes);
+        }
+        // What is counted in advance is more than any protocol here makes of it.
+        let estimate = Encodings::footprint_of(512 + 2 * self.event.text_len());
+        if !self.memory.try_charge(estimate) {
+            return encode(&self.event, out);
+        }
+        let mut made = 0;
+        let bytes = self.encodings.get_or_insert(variant, |bytes| {
+            encode(&self.event, bytes);
+            made = Encodings::footprint_of(bytes.len());
+        });
+        out.extend_from_slice(bytes);
+        match estimate.checked_sub(made) {
+            Some(rest) => self.memory.release(rest),
+            None => self.memory.charge(made - estimate),
+        }
     }
 
     /// The room's number for it, if it is a message to a room.
@@ -174,6 +218,22 @@ impl SharedEvent {
 
     pub(crate) fn weight(&self) -> usize {
         self.event.weight()
+    }
+
+    /// How much one outbox, or one room, may hold for this event to be kept, as it was when this happened.
+    pub(crate) fn share(&self) -> usize {
+        self.share
+    }
+
+    /// How much memory it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        self.weight() + Self::OVERHEAD + self.encodings.footprint()
+    }
+}
+
+impl Drop for SharedEvent {
+    fn drop(&mut self) {
+        self.memory.release(self.footprint());
     }
 }
 

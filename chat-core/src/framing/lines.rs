@@ -103,6 +103,11 @@ impl Lines {
         None
     }
 
+    /// How many bytes of memory it holds for a line that is not complete.
+    pub fn buffered(&self) -> usize {
+        self.partial.capacity()
+    }
+
     /// The last line, when the input has ended and did not end in a newline.
     pub fn finish(&mut self) -> Option<Frame<'_>> {
         self.let_go();

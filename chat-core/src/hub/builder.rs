@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::config::HubConfig;
 use super::resume::Resumables;
 use super::{Hub, Shared};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::policy::{AllowAll, Policy};
 use crate::runtime::Runtime;
@@ -78,6 +79,7 @@ impl HubBuilder {
     pub fn build(self) -> Hub {
         let shared = Arc::new(Shared {
             runtime: self.runtime,
+            memory: Memory::new(self.config.max_memory),
             config: self.config,
             has_policy: self.policy.is_some(),
             policy: self.policy.unwrap_or_else(|| Arc::new(AllowAll)),

@@ -20,6 +20,19 @@ pub struct HubConfig {
     pub max_members_per_room: usize,
     /// What waits for one session at most.
     pub outbox: OutboxLimits,
+    /// How many bytes of memory all that waits and all that is remembered may take: what the outboxes hold
+    /// and what rooms remember, each message counted once; topics; message ids; and what was written for a
+    /// peer that does not take it. `usize::MAX` for no limit. Default: 256 MiB.
+    ///
+    /// The less of it is free, the less one outbox or one room may hold: a sixteenth of what is free, but
+    /// always 4 KiB and the newest message. So the outboxes of the slowest readers make way first, as if they
+    /// had reached their own limits. What is promised whatever is free comes on top: for each session,
+    /// these 4 KiB or one message, one private message, and the answer to one question.
+    ///
+    /// Not in it is what a connection takes in any case, about two kilobytes, and up to 20 KiB of a line
+    /// that is not complete or not heard yet; connections are limited by
+    /// [`ServerConfig::max_connections`](crate::server::ServerConfig::max_connections).
+    pub max_memory: usize,
     /// How long a session that has lost its connection can be resumed, if its protocol can do that.
     /// Default: two minutes.
     pub resume_grace: Duration,
@@ -47,6 +60,7 @@ impl Default for HubConfig {
             max_rooms_per_session: 100,
             max_members_per_room: 100_000,
             outbox: OutboxLimits::default(),
+            max_memory: 256 * 1024 * 1024,
             resume_grace: Duration::from_secs(2 * 60),
             max_parked: 1_000,
             message_id_memory: Duration::from_secs(10 * 60),

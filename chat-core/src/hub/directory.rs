@@ -6,6 +6,7 @@ use super::error::HubError;
 use super::outbox::Outbox;
 use super::room::Room;
 use crate::event::SessionId;
+use crate::memory::Memory;
 use crate::metrics::Levels;
 use crate::name::{Nick, RoomName};
 
@@ -115,6 +116,7 @@ impl Directory {
         &mut self,
         name: &RoomName,
         config: &HubConfig,
+        memory: &Arc<Memory>,
     ) -> Result<(Arc<Room>, bool), HubError> {
         let entry = self.rooms.get(name);
         let seats = entry.map_or(0, |entry| entry.seats);
@@ -131,23 +133,28 @@ impl Directory {
                 limit: config.max_members_per_room,
             });
         }
-        let entry = self.open(name, config);
+        let entry = self.open(name, config, memory);
         let first = entry.seats == 0;
         entry.seats += 1;
         Ok((Arc::clone(&entry.room), first))
     }
 
     /// Finds or opens a room to listen to, whatever the limits are.
-    pub(super) fn listen(&mut self, name: &RoomName, config: &HubConfig) -> Arc<Room> {
-        let entry = self.open(name, config);
+    pub(super) fn listen(
+        &mut self,
+        name: &RoomName,
+        config: &HubConfig,
+        memory: &Arc<Memory>,
+    ) -> Arc<Room> {
+        let entry = self.open(name, config, memory);
         entry.listeners += 1;
         Arc::clone(&entry.room)
     }
 
     /// Finds or opens a room that somebody is about to use.
-    fn open(&mut self, name: &RoomName, config: &HubConfig) -> &mut Entry {
+    fn open(&mut self, name: &RoomName, config: &HubConfig, memory: &Arc<Memory>) -> &mut Entry {
         let entry = self.rooms.entry(name.clone()).or_insert_with(|| Entry {
-            room: Arc::new(Room::new(name.clone(), config.room_memory)),
+            room: Arc::new(Room::new(name.clone(), config.room_memory, memory)),
             seats: 0,
             listeners: 0,
             emptying: 0,

@@ -64,6 +64,10 @@ pub enum HubError {
         /// How many are remembered.
         limit: usize,
     },
+    /// It would take more memory than there is to spare, see
+    /// [`HubConfig::max_memory`](super::HubConfig::max_memory).
+    #[error("there is no memory to spare for that; try again later")]
+    NoMemory,
     /// There is too much waiting for the recipient of a private message; it was not accepted.
     #[error("{0} is not keeping up; your message was not delivered")]
     RecipientFull(Nick),
@@ -82,6 +86,7 @@ impl HubError {
             Self::RoomFull { .. } => "room_full",
             Self::Away(_) => "away",
             Self::RecipientFull(_) => "recipient_full",
+            Self::NoMemory => "no_memory",
             Self::Denied(_) => "denied",
             Self::Undecided => "undecided",
             Self::NotResumable => "not_resumable",

@@ -16,6 +16,8 @@ mod room;
 mod subscription;
 
 #[cfg(test)]
+mod memory_tests;
+#[cfg(test)]
 mod tests;
 
 use std::future::Future;
@@ -39,6 +41,7 @@ pub use room::{Occupant, Role};
 pub use subscription::Subscription;
 
 use crate::event::{CloseReason, SessionId, SharedEvent, Who};
+use crate::memory::Memory;
 use crate::metrics::{Levels, Metrics};
 use crate::name::{Nick, RoomName};
 use crate::policy::Policy;
@@ -75,6 +78,7 @@ struct Shared {
     has_policy: bool,
     token_bits: Box<dyn Fn() -> Option<u128> + Send + Sync>,
     metrics: Option<Metrics>,
+    memory: Arc<Memory>,
     directory: Mutex<Directory>,
     resumables: Resumables,
     last_session: AtomicU64,
@@ -130,6 +134,11 @@ impl Hub {
         rooms.into_iter().map(summary).collect()
     }
 
+    /// How many bytes are in use of [`HubConfig::max_memory`].
+    pub fn memory_used(&self) -> usize {
+        self.shared.memory.used()
+    }
+
     /// How it was configured.
     pub fn config(&self) -> &HubConfig {
         &self.shared.config
@@ -137,6 +146,10 @@ impl Hub {
 
     pub(crate) fn wall_clock(&self) -> SystemTime {
         self.shared.runtime.wall_clock()
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.shared.memory
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -259,7 +272,7 @@ impl Hub {
         let id = self.shared.last_session.fetch_add(1, Ordering::Relaxed) + 1;
         (
             SessionId(id),
-            Arc::new(Outbox::new(self.shared.config.outbox)),
+            Arc::new(Outbox::new(self.shared.config.outbox, self.memory())),
         )
     }
 
@@ -290,7 +303,10 @@ impl Hub {
 
     /// Keeps a seat in a room, to be [taken](Reservation::sit).
     pub(crate) fn reserve(&self, name: &RoomName) -> Result<Reservation, HubError> {
-        let (room, first) = self.directory().enter(name, &self.shared.config)?;
+        let shared = &self.shared;
+        let (room, first) = self
+            .directory()
+            .enter(name, &shared.config, &shared.memory)?;
         Ok(Reservation {
             room,
             role: if first { Role::Operator } else { Role::Member },

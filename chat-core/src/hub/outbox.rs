@@ -1,7 +1,7 @@
 //! What waits to be sent to one session: bounded, and honest about what it had to drop.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::config::{OutboxLimits, SlowConsumer};
 use crate::event::{CloseReason, Heard, Missed, SharedEvent};
+use crate::memory::{Lease, Memory};
 use crate::metrics::Level;
 
 /// What the driver takes out of an outbox.
@@ -50,13 +51,24 @@ impl Outgoing {
             Self::Reply(bytes) => bytes.len(),
         }
     }
+
+    /// How much memory it has to itself, beside its slot in the queue. Events count their own.
+    fn footprint(&self) -> usize {
+        match self {
+            Self::Room(_) | Self::Direct(_) | Self::Own(_) => 0,
+            Self::Missed(_) => size_of::<Missed>(),
+            Self::Reply(bytes) => bytes.len(),
+        }
+    }
 }
 
-/// The wakers of the connections that got their first event, to be woken when no lock is held; and how the
-/// outboxes took what was pushed, to be counted once for all of them.
+/// What is left to do for everyone that something was pushed to when no lock is held: to wake the
+/// connections that got their first event, and to count once for all of them how the outboxes took it. Until then
+/// the pushes share one count of memory.
 #[derive(Default)]
 pub(crate) struct Wakes {
     wakers: Vec<Waker>,
+    lease: Lease,
     /// How many events were dropped.
     pub(super) dropped: u64,
     /// How full the fullest outbox became.
@@ -76,9 +88,13 @@ impl Wakes {
 ///
 /// Room events and direct ones count towards the limits. Answers to the session's own commands do not:
 /// whoever asks receives them, and is heard no further while too many of them wait.
+///
+/// Beside its own limits it keeps to its [share](Memory::session_share) of the hub's memory, with the same
+/// consequences. One room event and one direct one it holds whatever its share is.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limits: OutboxLimits,
+    memory: Arc<Memory>,
     /// How many bytes of answers wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
     /// Whether nothing that the session says is accepted any more, because everyone is about to be closed.
@@ -98,6 +114,10 @@ struct State {
     lead: usize,
     room: Load,
     direct: Load,
+    /// How much memory the entries have to themselves, and how much has been counted of that and of the
+    /// queue's slots.
+    entries_footprint: usize,
+    charged: usize,
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
@@ -139,9 +159,10 @@ pub(crate) enum Rest {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: OutboxLimits) -> Self {
+    pub(crate) fn new(limits: OutboxLimits, memory: &Arc<Memory>) -> Self {
         Self {
             limits,
+            memory: Arc::clone(memory),
             answer_bytes: AtomicUsize::new(0),
             hushed: AtomicBool::new(false),
             drained: AtomicBool::new(false),
@@ -152,12 +173,29 @@ impl Outbox {
 
     /// Queues an event about a room. If it does not fit, the oldest room events make way.
     pub(crate) fn push_room(&self, event: &Arc<SharedEvent>, wakes: &mut Wakes) {
+        self.push_room_within(event.share(), event, wakes);
+    }
+
+    /// The same for an event that is not new, and may lead to no more memory than `share` being held.
+    pub(crate) fn push_room_within(
+        &self,
+        share: usize,
+        event: &Arc<SharedEvent>,
+        wakes: &mut Wakes,
+    ) {
         let weight = event.weight();
         let mut state = self.lock();
         if state.closing.is_some() {
             return;
         }
-        while !state.fits(&self.limits, weight) {
+        let granted = state.make_slot(&self.memory, &mut wakes.lease);
+        let share = if granted {
+            share.max(Memory::FLOOR)
+        } else {
+            Memory::FLOOR
+        };
+        let mut made_way = false;
+        while !state.fits(&self.limits, weight, share) {
             if self.limits.slow_consumer == SlowConsumer::Disconnect {
                 state.close(CloseReason::SlowConsumer.into(), wakes);
                 return;
@@ -166,13 +204,19 @@ impl Outbox {
             if !state.drop_oldest_room_event() {
                 let end = state.queue.len();
                 state.note_missed(end, event);
+                state.count(&self.memory, &mut wakes.lease);
                 state.wake(wakes);
                 return;
             }
+            made_way = true;
         }
         state.room.add(weight);
         wakes.peak = wakes.peak.max(state.level());
-        state.push(Outgoing::Room(Arc::clone(event)), wakes);
+        state.push_back(Outgoing::Room(Arc::clone(event)));
+        if made_way {
+            state.count(&self.memory, &mut wakes.lease);
+        }
+        state.wake(wakes);
     }
 
     /// Queues a note of what the session missed elsewhere.
@@ -185,23 +229,30 @@ impl Outbox {
     pub(crate) fn push_direct(&self, event: Arc<SharedEvent>, wakes: &mut Wakes) -> bool {
         let weight = event.weight();
         let mut state = self.lock();
-        let half_full = state.direct.entries + 1 > self.limits.messages.div_ceil(2)
-            || state.direct.bytes + weight > self.limits.bytes.div_ceil(2);
-        if half_full || state.closing.is_some() {
+        if state.closing.is_some() {
             return false;
         }
-        if !state.fits(&self.limits, weight)
-            && self.limits.slow_consumer == SlowConsumer::Disconnect
-        {
+        let share = match state.make_slot(&self.memory, &mut wakes.lease) {
+            true => event.share().max(Memory::FLOOR),
+            false => Memory::FLOOR,
+        };
+        let half_full = state.direct.entries + 1 > self.limits.messages.div_ceil(2)
+            || state.direct.bytes + weight > self.limits.bytes.div_ceil(2)
+            || (state.direct.entries > 0 && !state.direct.shares(weight, share / 2));
+        if half_full {
+            return false;
+        }
+        let fits = |state: &State| state.fits(&self.limits, weight, share);
+        if !fits(&state) && self.limits.slow_consumer == SlowConsumer::Disconnect {
             state.close(CloseReason::SlowConsumer.into(), wakes);
             return false;
         }
-        while !state.fits(&self.limits, weight) && state.drop_oldest_room_event() {
+        while !fits(&state) && state.drop_oldest_room_event() {
             wakes.dropped += 1;
         }
         state.direct.add(weight);
         wakes.peak = wakes.peak.max(state.level());
-        state.push(Outgoing::Direct(event), wakes);
+        self.push(&mut state, Outgoing::Direct(event), wakes);
         true
     }
 
@@ -229,7 +280,15 @@ impl Outbox {
             self.answer_bytes
                 .fetch_add(answer.weight(), Ordering::Relaxed);
         }
-        state.push(answer, wakes);
+        state.make_slot(&self.memory, &mut wakes.lease);
+        self.push(&mut state, answer, wakes);
+    }
+
+    fn push(&self, state: &mut State, entry: Outgoing, wakes: &mut Wakes) {
+        state.entries_footprint += entry.footprint();
+        state.push_back(entry);
+        state.count(&self.memory, &mut wakes.lease);
+        state.wake(wakes);
     }
 
     /// Notes that the connection is awake and will look here before it sleeps again, so that what it
@@ -256,9 +315,8 @@ impl Outbox {
             }
             taken.push(entry);
         }
-        if state.queue.is_empty() && state.queue.capacity() > IDLE_CAPACITY {
-            state.queue.shrink_to(IDLE_CAPACITY);
-        }
+        state.rest();
+        state.count_alone(&self.memory);
         !state.queue.is_empty()
     }
 
@@ -270,6 +328,8 @@ impl Outbox {
             self.answer_bytes
                 .fetch_sub(entry.weight(), Ordering::Relaxed);
         }
+        state.rest();
+        state.count_alone(&self.memory);
         Some(entry)
     }
 
@@ -325,7 +385,9 @@ impl Outbox {
         if !last_words.is_empty() {
             self.answer_bytes
                 .fetch_add(last_words.len(), Ordering::Relaxed);
+            state.entries_footprint += last_words.len();
             state.push_back(Outgoing::Reply(last_words));
+            state.count_alone(&self.memory);
         }
     }
 
@@ -344,6 +406,8 @@ impl Outbox {
         state.queue.shrink_to_fit();
         state.lead = state.queue.len();
         state.room = Load::default();
+        state.entries_footprint = 0;
+        state.count_alone(&self.memory);
         state.waker = None;
         self.answer_bytes.store(0, Ordering::Relaxed);
     }
@@ -370,15 +434,21 @@ impl Outbox {
     pub(crate) fn restore_direct(&self, events: Vec<Arc<SharedEvent>>, wakes: &mut Wakes) {
         let mut state = self.lock();
         for event in events {
+            state.make_slot(&self.memory, &mut wakes.lease);
             state.direct.add(event.weight());
             wakes.peak = wakes.peak.max(state.level());
-            state.push(Outgoing::Direct(event), wakes);
+            self.push(&mut state, Outgoing::Direct(event), wakes);
         }
     }
 
     /// How much of what counts towards the limits waits.
     pub(super) fn level(&self) -> Level {
         self.lock().level()
+    }
+
+    /// The memory that it takes part in.
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 
     /// Why it is to close, once it is.
@@ -431,10 +501,20 @@ const ANSWERS_AT_LEAST: usize = 1024 * 1024;
 /// message and idle connections own next to nothing.
 const IDLE_CAPACITY: usize = 4;
 
+/// How much memory the queue takes for an entry.
+const SLOT: usize = size_of::<Outgoing>();
+
 impl State {
-    fn fits(&self, limits: &OutboxLimits, weight: usize) -> bool {
-        self.room.entries + self.direct.entries < limits.messages
-            && self.room.bytes + self.direct.bytes + weight <= limits.bytes
+    /// Whether another event of that weight may be held, within the outbox's own limits and its share of
+    /// memory. One room event is within any share.
+    fn fits(&self, limits: &OutboxLimits, weight: usize, share: usize) -> bool {
+        let load = Load {
+            entries: self.room.entries + self.direct.entries,
+            bytes: self.room.bytes + self.direct.bytes,
+        };
+        load.entries < limits.messages
+            && load.bytes + weight <= limits.bytes
+            && (load.shares(weight, share) || self.room.entries == 0)
     }
 
     fn level(&self) -> Level {
@@ -444,9 +524,55 @@ impl State {
         }
     }
 
-    fn push(&mut self, entry: Outgoing, wakes: &mut Wakes) {
-        self.push_back(entry);
-        self.wake(wakes);
+    /// Makes sure that there is a slot for one more entry. `false` if there is no memory for the queue to grow
+    /// by as many as it should, and it has grown by a few.
+    fn make_slot(&mut self, memory: &Arc<Memory>, lease: &mut Lease) -> bool {
+        if self.queue.len() < self.queue.capacity() {
+            return true;
+        }
+        let more = self.queue.capacity().max(IDLE_CAPACITY);
+        if !lease.try_take(memory, more * SLOT) {
+            self.queue.reserve_exact(IDLE_CAPACITY);
+            self.count(memory, lease);
+            return false;
+        }
+        self.queue.reserve_exact(more);
+        self.charged += more * SLOT;
+        true
+    }
+
+    /// Lets go of what an empty queue does not need.
+    fn rest(&mut self) {
+        if self.queue.is_empty() && self.queue.capacity() > IDLE_CAPACITY {
+            self.queue.shrink_to(IDLE_CAPACITY);
+        }
+    }
+
+    /// Counts the memory that it takes now, where that has changed.
+    fn count(&mut self, memory: &Arc<Memory>, lease: &mut Lease) {
+        let takes = self.takes();
+        if takes > self.charged {
+            lease.take(memory, takes - self.charged);
+        } else if takes < self.charged {
+            lease.give_back(memory, self.charged - takes);
+        }
+        self.charged = takes;
+    }
+
+    /// The same where nothing is pushed to others.
+    fn count_alone(&mut self, memory: &Memory) {
+        let takes = self.takes();
+        if takes > self.charged {
+            memory.charge(takes - self.charged);
+        } else if takes < self.charged {
+            memory.release(self.charged - takes);
+        }
+        self.charged = takes;
+    }
+
+    /// How much memory it takes, beside events.
+    fn takes(&self) -> usize {
+        self.queue.capacity() * SLOT + self.entries_footprint
     }
 
     fn wake(&mut self, wakes: &mut Wakes) {
@@ -468,7 +594,8 @@ impl State {
         match &entry {
             Outgoing::Room(event) => self.room.remove(event.weight()),
             Outgoing::Direct(event) => self.direct.remove(event.weight()),
-            Outgoing::Own(_) | Outgoing::Reply(_) | Outgoing::Missed(_) => {}
+            Outgoing::Own(_) => {}
+            Outgoing::Reply(_) | Outgoing::Missed(_) => self.entries_footprint -= entry.footprint(),
         }
         if self.lead > 0 {
             self.lead -= 1;
@@ -525,7 +652,9 @@ impl State {
             messages: number.map(|number| (number, number)),
             presence: u64::from(number.is_none()),
         };
-        self.queue.insert(place, Outgoing::Missed(Box::new(missed)));
+        let note = Outgoing::Missed(Box::new(missed));
+        self.entries_footprint += note.footprint();
+        self.queue.insert(place, note);
         if place == self.lead {
             self.lead += 1;
         }
@@ -546,6 +675,14 @@ impl State {
     }
 }
 
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        let charged = state.unwrap_or_else(PoisonError::into_inner).charged;
+        self.memory.release(charged);
+    }
+}
+
 impl Missed {
     /// Whether what came next in the room belongs to the same note.
     fn goes_on_with(&self, number: Option<u64>) -> bool {
@@ -557,6 +694,11 @@ impl Missed {
 }
 
 impl Load {
+    /// Whether it takes no more memory than `share` with another event of that weight.
+    fn shares(&self, weight: usize, share: usize) -> bool {
+        (self.entries + 1) * (SharedEvent::OVERHEAD + SLOT) + self.bytes + weight <= share
+    }
+
     fn add(&mut self, bytes: usize) {
         self.entries += 1;
         self.bytes += bytes;

@@ -6,6 +6,7 @@ use super::outbox::{Outbox, Wakes};
 use super::resume::ResumeToken;
 use super::room::{Occupant, Room, Seat, Told};
 use crate::event::{Event, SessionId, SharedEvent, Who};
+use crate::memory::Charge;
 use crate::message::{Body, MessageKind, PrivateMessage};
 use crate::name::{Nick, RoomName};
 use crate::store::{ClientId, Full, Said};
@@ -26,6 +27,8 @@ pub(crate) struct Presence {
     evictions: u32,
     /// Only of those who give their messages names.
     said: Option<Box<Said>>,
+    /// Of the memory of `said`.
+    said_charge: Charge,
     pub(crate) account: Option<String>,
     pub(crate) token: Option<ResumeToken>,
 }
@@ -41,6 +44,7 @@ impl Presence {
             outbox,
             evictions: 0,
             said: None,
+            said_charge: Charge::new(hub.memory()),
             account: None,
             token: None,
         }
@@ -172,6 +176,7 @@ impl Presence {
     pub(crate) fn settle(&mut self, room: &RoomName, id: &ClientId) {
         if let Some(said) = &mut self.said {
             said.settle(room, id);
+            self.said_charge.set(said.footprint(0));
         }
     }
 
@@ -198,9 +203,17 @@ impl Presence {
             .map_err(|Full| HubError::TooManyIds {
                 limit: Said::CAPACITY,
             })?;
+        let share = self.hub.memory().session_share();
+        if said.footprint(1) > share {
+            said.forget_old(now, memory);
+            if said.footprint(1) > share {
+                return Err(HubError::TooManyIds { limit: said.len() });
+            }
+        }
         let number = self.say(room, kind, body)?;
         if let Some(said) = &mut self.said {
             said.remember(now, room.clone(), id, number);
+            self.said_charge.set(said.footprint(0));
         }
         Ok((number, false))
     }
@@ -208,12 +221,13 @@ impl Presence {
     pub(crate) fn say_privately(&self, recipient: &Nick, body: Body) -> Result<(), HubError> {
         let sender = self.registered()?;
         let (recipient, outbox) = self.hub.find_nick(recipient)?;
-        let event = SharedEvent::new(Event::Private(PrivateMessage {
+        let private = Event::Private(PrivateMessage {
             sender: sender.clone(),
             recipient: recipient.clone(),
             body,
             at: self.hub.wall_clock(),
-        }));
+        });
+        let event = SharedEvent::new(private, self.hub.memory());
         let mut wakes = Wakes::default();
         let accepted = outbox.push_direct(Arc::clone(&event), &mut wakes);
         self.hub.wake(wakes);
@@ -231,6 +245,10 @@ impl Presence {
     }
 
     pub(crate) fn set_topic(&self, room: &RoomName, topic: Option<Body>) -> Result<(), HubError> {
+        let takes = topic.as_ref().map_or(0, |topic| topic.as_str().len());
+        if takes > self.hub.memory().share() {
+            return Err(HubError::NoMemory);
+        }
         let mut wakes = Wakes::default();
         let set = self.seat(room)?.set_topic(self.id, topic, &mut wakes)?;
         self.hub.wake(wakes);
@@ -258,11 +276,12 @@ impl Presence {
                     session: self.id,
                     nick: nick.clone(),
                 };
-                let event = SharedEvent::new(Event::Kicked {
+                let kicked = Event::Kicked {
                     room: seat.room.name.clone(),
                     who,
                     reason: None,
-                });
+                };
+                let event = SharedEvent::new(kicked, self.hub.memory());
                 outbox.push_own(event, &mut wakes);
             }
             is_held

@@ -7,6 +7,7 @@ use slab::Slab;
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
 use crate::event::{CloseReason, Event, Missed, SessionId, SharedEvent, Who};
+use crate::memory::{Charge, Memory};
 use crate::message::{Body, Message, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::policy::Denial;
@@ -37,6 +38,7 @@ pub struct Occupant {
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) name: RoomName,
+    memory: Arc<Memory>,
     state: Mutex<State>,
 }
 
@@ -45,7 +47,10 @@ struct State {
     members: Slab<Member>,
     last_number: u64,
     memory: RoomMemory,
-    topic: Option<Body>,
+    /// Of the slots of `memory`.
+    charge: Charge,
+    /// The event that set the topic, which counts its memory.
+    topic: Option<Arc<SharedEvent>>,
     listeners: Slab<Arc<Outbox>>,
     /// Whether the program has closed it. Nobody can come in any more.
     closed: bool,
@@ -81,13 +86,15 @@ impl Told {
 }
 
 impl Room {
-    pub(crate) fn new(name: RoomName, memory: MemoryLimits) -> Self {
+    pub(crate) fn new(name: RoomName, limits: MemoryLimits, memory: &Arc<Memory>) -> Self {
         Self {
             name,
+            memory: Arc::clone(memory),
             state: Mutex::new(State {
                 members: Slab::new(),
                 last_number: 0,
-                memory: RoomMemory::new(memory),
+                memory: RoomMemory::new(limits),
+                charge: Charge::new(memory),
                 topic: None,
                 listeners: Slab::new(),
                 closed: false,
@@ -102,7 +109,7 @@ impl Room {
         member: Member,
         wakes: &mut Wakes,
     ) -> Option<(Seat, Arc<SharedEvent>)> {
-        let event = SharedEvent::new(Event::Joined {
+        let event = self.event(Event::Joined {
             room: self.name.clone(),
             who: member.who.clone(),
         });
@@ -169,7 +176,7 @@ impl Room {
         let mut state = self.lock();
         let mut members = state.members.iter();
         let (key, member) = members.find(|(_, member)| member.who.nick == *nick)?;
-        let event = SharedEvent::new(Event::Kicked {
+        let event = self.event(Event::Kicked {
             room: self.name.clone(),
             who: member.who.clone(),
             reason,
@@ -186,7 +193,7 @@ impl Room {
         reason: Option<Body>,
         wakes: &mut Wakes,
     ) -> (usize, Arc<SharedEvent>) {
-        let event = SharedEvent::new(Event::RoomClosed {
+        let event = self.event(Event::RoomClosed {
             room: self.name.clone(),
             reason,
         });
@@ -228,6 +235,24 @@ impl Room {
         self.lock().memory.range(range, count).cloned().collect()
     }
 
+    /// The same for an answer to a peer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for one with that much in it.
+    pub(crate) fn history_to_send(
+        &self,
+        range: HistoryRange,
+        count: usize,
+    ) -> Result<Vec<Arc<SharedEvent>>, HubError> {
+        let messages = self.history(range, count);
+        let takes: usize = messages.iter().map(|message| message.weight()).sum();
+        match takes <= self.memory.session_share() {
+            true => Ok(messages),
+            false => Err(HubError::NoMemory),
+        }
+    }
+
     pub(crate) fn member_count(&self) -> usize {
         self.lock().members.len()
     }
@@ -238,7 +263,24 @@ impl Room {
     }
 
     pub(crate) fn topic(&self) -> Option<Body> {
-        self.lock().topic.clone()
+        match self.lock().topic.as_ref()?.event() {
+            Event::Topic { topic, .. } => topic.clone(),
+            _ => None,
+        }
+    }
+
+    /// Something that happens here.
+    fn event(&self, event: Event) -> Arc<SharedEvent> {
+        SharedEvent::new(event, &self.memory)
+    }
+
+    /// The events that it holds, and the memory of its slots.
+    #[cfg(test)]
+    pub(super) fn audit(&self) -> (Vec<Arc<SharedEvent>>, usize) {
+        let state = self.lock();
+        let remembered = state.memory.range(HistoryRange::Latest, usize::MAX);
+        let held = remembered.chain(&state.topic).cloned().collect();
+        (held, state.memory.slots())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -297,7 +339,7 @@ impl Seat {
             session,
             nick: std::mem::replace(&mut member.who.nick, nick.clone()),
         };
-        let event = SharedEvent::new(Event::Renamed {
+        let event = self.room.event(Event::Renamed {
             room: self.room.name.clone(),
             who,
             nick: nick.clone(),
@@ -309,7 +351,7 @@ impl Seat {
     /// Leaves the room, and announces it to everyone, the one who leaves included.
     pub(crate) fn leave(self, session: SessionId, wakes: &mut Wakes) -> Option<Arc<SharedEvent>> {
         let mut state = self.room.lock();
-        let event = SharedEvent::new(Event::Left {
+        let event = self.room.event(Event::Left {
             room: self.room.name.clone(),
             who: state.member(&self, session).ok()?.who.clone(),
         });
@@ -327,7 +369,7 @@ impl Seat {
         wakes: &mut Wakes,
     ) -> Option<Arc<SharedEvent>> {
         let mut state = self.room.lock();
-        let event = SharedEvent::new(Event::Quit {
+        let event = self.room.event(Event::Quit {
             room: self.room.name.clone(),
             who: state.member(&self, session).ok()?.who.clone(),
             reason,
@@ -367,8 +409,9 @@ impl Seat {
             };
             outbox.push_missed(forgotten, wakes);
         }
+        let share = self.room.memory.share();
         for event in state.memory.range(unseen, usize::MAX) {
-            outbox.push_room(event, wakes);
+            outbox.push_room_within(share, event, wakes);
         }
         true
     }
@@ -402,7 +445,7 @@ impl State {
     ) -> (u64, Arc<SharedEvent>) {
         let number = self.last_number + 1;
         self.last_number = number;
-        let event = SharedEvent::new(Event::Message(Message {
+        let message = Event::Message(Message {
             room: room.clone(),
             number,
             sender,
@@ -410,7 +453,8 @@ impl State {
             body,
             // Under the lock, so that the times are in the order of the numbers.
             at: clock(),
-        }));
+        });
+        let event = SharedEvent::new(message, self.charge.memory());
         for (_, member) in &self.members {
             member.outbox.push_room(&event, wakes);
         }
@@ -418,6 +462,9 @@ impl State {
             listener.push_room(&event, wakes);
         }
         self.memory.push(Arc::clone(&event));
+        // No more than the room's share of the memory that is free.
+        self.memory.shrink_to(event.share());
+        self.charge.set(self.memory.slots());
         (number, event)
     }
 
@@ -429,12 +476,14 @@ impl State {
         own_key: usize,
         wakes: &mut Wakes,
     ) -> Arc<SharedEvent> {
-        let event = SharedEvent::new(Event::Topic {
+        let is_set = topic.is_some();
+        let set = Event::Topic {
             room: room.clone(),
             who,
-            topic: topic.clone(),
-        });
-        self.topic = topic;
+            topic,
+        };
+        let event = SharedEvent::new(set, self.charge.memory());
+        self.topic = is_set.then(|| Arc::clone(&event));
         self.announce(&event, own_key, wakes);
         event
     }

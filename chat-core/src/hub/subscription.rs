@@ -32,9 +32,9 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(hub: &Hub, name: &RoomName) -> Self {
-        let outbox = Arc::new(Outbox::new(hub.config().outbox));
+        let outbox = Arc::new(Outbox::new(hub.config().outbox, hub.memory()));
         loop {
-            let room = hub.directory().listen(name, hub.config());
+            let room = hub.directory().listen(name, hub.config(), hub.memory());
             // One that was closed since is not found again.
             if let Some(key) = room.listen(Arc::clone(&outbox)) {
                 return Self {

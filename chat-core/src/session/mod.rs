@@ -229,7 +229,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`HubError::NotIn`].
+    /// [`HubError::NotIn`], [`HubError::NoMemory`].
     pub fn set_topic(&self, room: &RoomName, topic: Option<Body>) -> Result<(), HubError> {
         self.presence.set_topic(room, topic)
     }
@@ -338,14 +338,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`HubError::NotIn`].
+    /// [`HubError::NotIn`], [`HubError::NoMemory`].
     pub fn history(
         &self,
         room: &RoomName,
         range: HistoryRange,
         count: usize,
     ) -> Result<Vec<Arc<SharedEvent>>, HubError> {
-        Ok(self.presence.room(room)?.history(range, count))
+        self.presence.room(room)?.history_to_send(range, count)
     }
 
     /// How many are in one of the session's rooms.

@@ -56,9 +56,24 @@ impl RoomMemory {
         self.bytes += message.weight();
         self.messages.push_back(message);
         while self.messages.len() > self.limits.messages || self.bytes > self.limits.bytes {
-            let Some(forgotten) = self.messages.pop_front() else {
-                return;
-            };
+            self.forget_oldest();
+        }
+    }
+
+    /// Forgets the oldest messages until they take no more than `share` bytes of memory.
+    pub(crate) fn shrink_to(&mut self, share: usize) {
+        while self.bytes + self.messages.len() * SharedEvent::OVERHEAD > share {
+            self.forget_oldest();
+        }
+    }
+
+    /// How many bytes of memory it takes beside those of the messages.
+    pub(crate) fn slots(&self) -> usize {
+        self.messages.capacity() * size_of::<Arc<SharedEvent>>()
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(forgotten) = self.messages.pop_front() {
             self.bytes -= forgotten.weight();
         }
     }
@@ -69,7 +84,7 @@ impl RoomMemory {
         &self,
         range: HistoryRange,
         count: usize,
-    ) -> impl ExactSizeIterator<Item = &Arc<SharedEvent>> {
+    ) -> impl ExactSizeIterator<Item = &Arc<SharedEvent>> + Clone {
         let numbered = |number: u64| move |event: &Arc<SharedEvent>| event.number() < Some(number);
         let (start, end) = match range {
             HistoryRange::Latest => (0, self.messages.len()),

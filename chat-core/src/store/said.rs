@@ -79,6 +79,15 @@ impl Said {
         if self.len < Self::CAPACITY {
             return Ok(());
         }
+        self.forget_old(now, memory);
+        if self.len >= Self::CAPACITY {
+            return Err(Full);
+        }
+        Ok(())
+    }
+
+    /// Forgets what is older than `memory`.
+    pub(crate) fn forget_old(&mut self, now: Instant, memory: Duration) {
         self.rooms.retain(|_, room| {
             while let Some((said_at, _)) = room.order.front()
                 && now.saturating_duration_since(*said_at) > memory
@@ -87,10 +96,16 @@ impl Said {
             }
             !room.order.is_empty()
         });
-        if self.len >= Self::CAPACITY {
-            return Err(Full);
-        }
-        Ok(())
+    }
+
+    /// About how many bytes of memory it takes with so many `more` names, each counted as one of the longest.
+    pub(crate) fn footprint(&self, more: usize) -> usize {
+        // A map keeps an eighth of its places free, and a byte for each; maps and queues grow by doubling.
+        const PLACE: usize = (size_of::<(ClientId, u64)>() + 1) * 8 / 7;
+        const SLOT: usize = size_of::<(Instant, ClientId)>();
+        const NAME: usize = 2 * (PLACE + SLOT) + 16 + ClientId::MAX_BYTES;
+        const ROOM: usize = 256;
+        (self.len + more) * NAME + (self.rooms.len() + more) * ROOM
     }
 
     /// Remembers a message that was said for the first time.

@@ -10,11 +10,12 @@ use futures::io::{AsyncRead, AsyncWrite};
 use super::{Budget, Connection};
 use crate::connection::scratch::Scratch;
 use crate::event::CloseReason;
+use crate::memory::Memory;
 use crate::metrics::Tally;
 use crate::protocol::Protocol;
 use crate::runtime::after;
 
-/// How many bytes of answers may wait for a peer before nothing more is heard from it.
+/// How many bytes of answers may wait for a peer before nothing more is heard from it, if there is memory.
 const ANSWERS: usize = 64 * 1024;
 
 impl<S, P> Connection<S, P>
@@ -32,6 +33,7 @@ where
         loop {
             while self.waiting {
                 let Poll::Ready(done) = self.session.poll_done(cx) else {
+                    self.deaf = false;
                     return Ok(None);
                 };
                 self.end_wait();
@@ -44,7 +46,8 @@ where
             if self.ended {
                 return Ok(Some(CloseReason::PeerClosed));
             }
-            if !budget.listens() || self.is_deaf() || self.held_until.is_some() {
+            self.deaf = self.is_deaf();
+            if !budget.listens() || self.deaf || self.held_until.is_some() {
                 return Ok(None);
             }
             let closing = if self.unread.is_empty() {
@@ -187,6 +190,8 @@ where
 
     /// Whether the peer has to take answers before it is heard again.
     pub(super) fn is_deaf(&self) -> bool {
-        self.session.outbox().answer_bytes() > ANSWERS
+        let outbox = self.session.outbox();
+        let waiting = outbox.answer_bytes();
+        waiting > Memory::FLOOR && waiting > ANSWERS.min(outbox.memory().share())
     }
 }

@@ -47,10 +47,10 @@ where
                 return Ok(Output::Exhausted);
             }
             budget.writes -= 1;
-            more = self
-                .session
-                .outbox()
-                .take(Scratch::OUTPUT, &mut scratch.taken);
+            let outbox = self.session.outbox();
+            // What the stream has no room for is kept.
+            let piece = Scratch::OUTPUT.min(outbox.memory().session_share());
+            more = outbox.take(piece, &mut scratch.taken);
             for outgoing in scratch.taken.drain(..) {
                 self.encode(&outgoing, &mut scratch.output, &mut scratch.tally);
             }

@@ -19,8 +19,13 @@ fn nick() -> Nick {
     Nick::parse("alice").unwrap()
 }
 
+/// An event that takes memory of its own.
+fn new_event(event: Event) -> Arc<SharedEvent> {
+    SharedEvent::new(event, &Memory::new(usize::MAX))
+}
+
 fn message(room_name: &str, number: u64) -> Arc<SharedEvent> {
-    SharedEvent::new(Event::Message(Message {
+    new_event(Event::Message(Message {
         room: room(room_name),
         number,
         sender: nick(),
@@ -31,7 +36,7 @@ fn message(room_name: &str, number: u64) -> Arc<SharedEvent> {
 }
 
 fn arrival(room_name: &str) -> Arc<SharedEvent> {
-    SharedEvent::new(Event::Joined {
+    new_event(Event::Joined {
         room: room(room_name),
         who: Who {
             session: SessionId(1),
@@ -41,7 +46,7 @@ fn arrival(room_name: &str) -> Arc<SharedEvent> {
 }
 
 fn private() -> Arc<SharedEvent> {
-    SharedEvent::new(Event::Private(PrivateMessage {
+    new_event(Event::Private(PrivateMessage {
         sender: nick(),
         recipient: nick(),
         body: Body::parse("psst").unwrap(),
@@ -50,10 +55,14 @@ fn private() -> Arc<SharedEvent> {
 }
 
 fn outbox(messages: usize) -> Outbox {
-    Outbox::new(OutboxLimits {
+    limited(OutboxLimits {
         messages,
         ..OutboxLimits::default()
     })
+}
+
+fn limited(limits: OutboxLimits) -> Outbox {
+    Outbox::new(limits, &Memory::new(usize::MAX))
 }
 
 fn push(outbox: &Outbox, event: &Arc<SharedEvent>) {
@@ -153,7 +162,7 @@ fn the_oldest_messages_make_way_and_are_noted_in_their_place() {
 #[test]
 fn bytes_are_limited_like_messages() {
     let weight = message("rust", 1).weight();
-    let outbox = Outbox::new(OutboxLimits {
+    let outbox = limited(OutboxLimits {
         bytes: 2 * weight,
         ..OutboxLimits::default()
     });
@@ -165,7 +174,7 @@ fn bytes_are_limited_like_messages() {
 
 #[test]
 fn an_event_larger_than_the_outbox_is_missed_itself() {
-    let outbox = Outbox::new(OutboxLimits {
+    let outbox = limited(OutboxLimits {
         bytes: 1,
         ..OutboxLimits::default()
     });
@@ -242,7 +251,7 @@ fn private_messages_are_refused_beyond_half_of_the_outbox() {
 
 #[test]
 fn a_full_outbox_disconnects_if_that_is_the_policy() {
-    let outbox = Outbox::new(OutboxLimits {
+    let outbox = limited(OutboxLimits {
         messages: 2,
         slow_consumer: SlowConsumer::Disconnect,
         ..OutboxLimits::default()
@@ -298,7 +307,7 @@ fn a_sleeper_with_room_for_nothing_is_woken_to_hear_what_it_missed() {
 
 #[test]
 fn a_private_message_too_many_disconnects_if_that_is_the_policy() {
-    let outbox = Outbox::new(OutboxLimits {
+    let outbox = limited(OutboxLimits {
         messages: 2,
         slow_consumer: SlowConsumer::Disconnect,
         ..OutboxLimits::default()
@@ -380,10 +389,51 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What one room pushed, and what came out.
-#[derive(Default, Debug, PartialEq, Eq)]
-struct Ledger {
-    numbers: Vec<u64>,
-    presence: u64,
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) presence: u64,
+}
+
+/// What an outbox holds, found by looking at everything in it.
+pub(crate) struct Audit {
+    pub(crate) events: Vec<Arc<SharedEvent>>,
+    /// What it holds beside events: its slots, notes and replies.
+    pub(crate) own_bytes: usize,
+    pub(crate) notes: usize,
+    pub(crate) answers: usize,
+}
+
+impl Outbox {
+    pub(crate) fn audit(&self) -> Audit {
+        let state = self.lock();
+        let mut audit = Audit {
+            events: Vec::new(),
+            own_bytes: state.queue.capacity() * size_of::<Outgoing>(),
+            notes: 0,
+            answers: 0,
+        };
+        for entry in &state.queue {
+            match entry {
+                Outgoing::Room(event) | Outgoing::Direct(event) => {
+                    audit.events.push(Arc::clone(event));
+                }
+                Outgoing::Own(event) => {
+                    audit.events.push(Arc::clone(event));
+                    audit.answers += 1;
+                }
+                Outgoing::Missed(_) => {
+                    audit.own_bytes += size_of::<Missed>();
+                    audit.notes += 1;
+                }
+                Outgoing::Reply(bytes) => {
+                    audit.own_bytes += bytes.len();
+                    audit.answers += 1;
+                }
+            }
+        }
+        audit
+    }
 }
 
 proptest! {

@@ -255,7 +255,7 @@ impl Protocol for JsonProtocol {
     fn encode(&mut self, delivery: Delivery<'_>, _: &Session, out: &mut Vec<u8>) {
         match delivery {
             Delivery::Event(event) => {
-                out.extend_from_slice(event.encoded(VARIANT, response::event));
+                event.encode_into(VARIANT, out, response::event);
             }
             Delivery::Missed(missed) => response::missed(missed, out),
         }

@@ -253,8 +253,8 @@ pub(super) fn history(id: &Id, room: &RoomName, messages: &[Arc<SharedEvent>]) -
         if index > 0 {
             out.push(b',');
         }
-        let line = message.encoded(super::VARIANT, event);
-        out.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+        message.encode_into(super::VARIANT, &mut out, event);
+        out.pop_if(|last| *last == b'\n');
     }
     out.extend_from_slice(b"]}}\n");
     out

@@ -111,6 +111,7 @@ impl Stage {
                 "seats" => hub.max_members_per_room = count(),
                 "slow" => hub.outbox.slow_consumer = SlowConsumer::Disconnect,
                 "rate" => connections.rate_limit = what.split(' ').nth(1).unwrap().parse().ok(),
+                "no" => hub.max_memory = 0,
                 "both" => both = true,
                 "closed" => house.closed = true,
                 _ => acts.push((*at, step.clone())),

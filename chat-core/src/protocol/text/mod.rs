@@ -174,7 +174,7 @@ impl TextProtocol {
         let messages = session.history(room, HistoryRange::Latest, count)?;
         let mut reply = Vec::new();
         for message in &messages {
-            reply.extend_from_slice(message.encoded(VARIANT, render::event));
+            message.encode_into(VARIANT, &mut reply, render::event);
         }
         if messages.is_empty() {
             reply = format!("* no messages in {room} yet\n").into_bytes();
@@ -230,7 +230,7 @@ impl Protocol for TextProtocol {
                 // Told by the arrival in the next room.
                 Event::Left { who, .. } if who.session == session.id() => {}
                 Event::Private(_) => render::write(out, EventLine(event.event())),
-                _ => out.extend_from_slice(event.encoded(VARIANT, render::event)),
+                _ => event.encode_into(VARIANT, out, render::event),
             },
         }
     }

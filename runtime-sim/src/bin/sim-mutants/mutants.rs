@@ -320,14 +320,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a deaf connection never hears again",
         file: "connection/driver.rs",
-        from: r#"output == Output::Exhausted || !budget.listens() || (deaf && !self.is_deaf())"#,
+        from: r#"output == Output::Exhausted || !budget.listens() || (self.deaf && !self.is_deaf())"#,
         to: r#"output == Output::Exhausted || !budget.listens()"#,
     },
     Mutant {
         name: "nobody is ever deaf",
         file: "connection/driver/input.rs",
-        from: r#"self.session.outbox().answer_bytes() > ANSWERS"#,
-        to: r#"self.session.outbox().answer_bytes() > 1000 * ANSWERS"#,
+        from: r#"waiting > ANSWERS.min(outbox.memory().share())"#,
+        to: r#"waiting > 1000 * ANSWERS"#,
     },
     Mutant {
         name: "no FIN is sent",
