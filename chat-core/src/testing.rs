@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures::io::{AsyncRead, AsyncWrite};
 
+use crate::connection::ConnectionConfig;
 use crate::runtime::{Sleep, Spawn, Timer};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -166,6 +167,14 @@ impl Sleep for TestSleep {
     fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         self.deadline = deadline;
         self.completed = false;
+    }
+}
+
+/// Connections as they come, without the limit of frames, as tests say more than people do.
+pub(crate) fn at_any_rate() -> ConnectionConfig {
+    ConnectionConfig {
+        rate_limit: None,
+        ..ConnectionConfig::default()
     }
 }
 

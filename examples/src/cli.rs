@@ -1,17 +1,28 @@
 //! The command line that the servers have in common.
 
+mod values;
+
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
-use chat_core::connection::{ConnectionConfig, RateLimit, RateLimitError};
+use chat_core::connection::ConnectionConfig;
 use chat_core::hub::{HubConfig, OutboxLimits};
 use chat_core::server::ServerConfig;
+use chat_core::store::MemoryLimits;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use tracing_subscriber::filter::Targets;
+
+pub use values::{Count, Patience, Rate, Size, ValueError};
+
+const LISTENING: &str = "Listening";
+const LIMITS: &str = "Limits";
+const MEMORY: &str = "Memory";
+const TIMEOUTS: &str = "Time-outs (TIME such as 90s, 5m or 500ms; a number alone is in seconds)";
+const WATCHING: &str = "Watching";
 
 /// A chat server. Connect to it with `nc`, telnet or anything else that sends lines, and type
 /// /help; programs speak JSON on the same port.
@@ -25,22 +36,19 @@ pub struct Options {
     /// Listen on this TCP address [default: 127.0.0.1:8080, unless there is a --unix]
     ///
     /// Port 0 takes a free one. May be repeated.
-    #[arg(long, value_name = "IP:PORT", value_parser = socket_addr)]
+    #[arg(help_heading = LISTENING, long, value_name = "IP:PORT", value_parser = socket_addr)]
     pub listen: Vec<SocketAddr>,
 
     /// Listen on a Unix socket at this path
     ///
     /// May be repeated. A socket that a dead server left there is replaced; any other file is not touched.
     #[cfg(unix)]
-    #[arg(long, value_name = "PATH")]
+    #[arg(help_heading = LISTENING, long, value_name = "PATH")]
     pub unix: Vec<PathBuf>,
-
-    /// Close connections that have sent nothing for so many seconds; 0 is never
-    #[arg(long, value_name = "SECS", default_value_t = default_idle_timeout())]
-    pub idle_timeout: u64,
 
     /// Refuse more connections than this
     #[arg(
+        help_heading = LIMITS,
         long,
         value_name = "N",
         value_parser = at_least_one,
@@ -48,24 +56,83 @@ pub struct Options {
     )]
     pub max_connections: usize,
 
-    /// Refuse more connections than this from one IP address [default: no limit]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub max_per_address: Option<usize>,
-
-    /// Hear at most N lines in SECS seconds from one connection: a burst at once, then at an even pace
+    /// Refuse more connections than this from one IP address
     ///
-    /// Whoever sends faster is read later, and closed only after a minute of it.
-    #[arg(long, value_name = "N/SECS|off", value_parser = rate, default_value = "off")]
-    pub rate: Rate,
+    /// Behind a proxy everybody comes from its address: then it has to be off. Unix sockets are only counted in all.
+    #[arg(
+        help_heading = LIMITS,
+        long,
+        value_name = "N|off",
+        default_value_t = Count(ServerConfig::default().max_per_address),
+    )]
+    pub max_per_address: Count,
 
     /// Refuse more than N new connections in SECS seconds from one IP address
-    #[arg(long, value_name = "N/SECS|off", value_parser = rate, default_value = "off")]
+    ///
+    /// So many at once, then at an even pace.
+    #[arg(
+        help_heading = LIMITS,
+        long,
+        value_name = "N/SECS|off",
+        default_value_t = Rate(ServerConfig::default().connect_rate),
+    )]
     pub connect_rate: Rate,
+
+    /// Hear at most N lines in SECS seconds from one connection
+    ///
+    /// So many at once, then at an even pace. Whoever sends faster is read later, and closed only after a minute
+    /// of it. A load test wants it off.
+    #[arg(
+        help_heading = LIMITS,
+        long,
+        value_name = "N/SECS|off",
+        default_value_t = Rate(ConnectionConfig::default().rate_limit),
+    )]
+    pub rate: Rate,
+
+    /// Have no more rooms than this with somebody in them
+    #[arg(
+        help_heading = LIMITS,
+        long,
+        value_name = "N|off",
+        default_value_t = Count(Some(HubConfig::default().max_rooms)),
+    )]
+    pub max_rooms: Count,
+
+    /// Let one session be in no more rooms than this at the same time
+    #[arg(
+        help_heading = LIMITS,
+        long,
+        value_name = "N|off",
+        default_value_t = Count(Some(HubConfig::default().max_rooms_per_session)),
+    )]
+    pub max_rooms_per_session: Count,
+
+    /// Let no more members than this into one room
+    #[arg(
+        help_heading = LIMITS,
+        long,
+        value_name = "N|off",
+        default_value_t = Count(Some(HubConfig::default().max_members_per_room)),
+    )]
+    pub max_members: Count,
+
+    /// Take no more memory than this for all that waits and all that rooms remember
+    ///
+    /// The less of it is free, the less is kept for those who read slowly. Connections themselves are not in it.
+    #[arg(
+        help_heading = MEMORY,
+        long,
+        value_name = "SIZE|off",
+        default_value_t = Size(Some(HubConfig::default().max_memory)),
+    )]
+    pub memory: Size,
 
     /// Keep so many messages, and 1 MiB, for someone who reads too slowly
     ///
     /// Beyond that the oldest are dropped, and the reader is told which.
     #[arg(
+        help_heading = MEMORY,
         long,
         value_name = "N",
         value_parser = at_least_one,
@@ -73,20 +140,79 @@ pub struct Options {
     )]
     pub outbox: usize,
 
+    /// Let a room remember so many messages, and 256 KiB; 0 for none
+    #[arg(
+        help_heading = MEMORY,
+        long,
+        value_name = "N",
+        default_value_t = MemoryLimits::default().messages,
+    )]
+    pub history: usize,
+
+    /// Close connections from which nothing came for so long
+    ///
+    /// Programs are pinged after half of it.
+    #[arg(
+        help_heading = TIMEOUTS,
+        long,
+        visible_alias = "idle",
+        value_name = "TIME|off",
+        value_parser = some_time,
+        default_value_t = Patience(ConnectionConfig::default().idle_timeout),
+    )]
+    pub idle_timeout: Patience,
+
+    /// Close connections that have not introduced themselves for so long
+    ///
+    /// Programs do with a hello; people have a nick as soon as they are greeted.
+    #[arg(
+        help_heading = TIMEOUTS,
+        long,
+        value_name = "TIME|off",
+        value_parser = some_time,
+        default_value_t = Patience(ConnectionConfig::default().registration_timeout),
+    )]
+    pub handshake_timeout: Patience,
+
+    /// Close connections that took nothing of what was sent to them for so long
+    #[arg(
+        help_heading = TIMEOUTS,
+        long,
+        value_name = "TIME|off",
+        value_parser = some_time,
+        default_value_t = Patience(ConnectionConfig::default().write_timeout),
+    )]
+    pub write_timeout: Patience,
+
+    /// Keep the place of a program that has lost its connection for so long
+    #[arg(
+        help_heading = TIMEOUTS,
+        long,
+        value_name = "TIME|off",
+        default_value_t = Patience(Some(HubConfig::default().resume_grace)),
+    )]
+    pub resume_grace: Patience,
+
+    /// At the end, give connections so much time to take what waits for them
+    #[arg(
+        help_heading = TIMEOUTS,
+        long,
+        value_name = "TIME",
+        value_parser = a_time,
+        default_value = "10s",
+    )]
+    pub shutdown_timeout: Duration,
+
     /// Answer Prometheus on this TCP address, at http://IP:PORT/metrics [default: nowhere]
     ///
     /// Without a password: let it be an address that only those can reach who may know.
-    #[arg(long, value_name = "IP:PORT", value_parser = socket_addr)]
+    #[arg(help_heading = WATCHING, long, value_name = "IP:PORT", value_parser = socket_addr)]
     pub metrics: Option<SocketAddr>,
-
-    /// At the end, give connections so many seconds to take what waits for them
-    #[arg(long, value_name = "SECS", default_value_t = 10)]
-    pub shutdown_timeout: u64,
 
     /// What to log to standard error: error, warn, info, debug, trace or off
     ///
     /// Different for parts of the program where wanted, such as "warn,chat_core::server=debug".
-    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    #[arg(help_heading = WATCHING, long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     pub log: Targets,
 }
 
@@ -127,10 +253,19 @@ impl Options {
         &self.listen
     }
 
-    /// How the hub is to treat slow readers.
+    /// The limits of the hub.
     pub fn hub(&self) -> HubConfig {
         let mut config = HubConfig::default();
+        config.max_memory = self.memory.or_max();
         config.outbox.messages = self.outbox;
+        config.room_memory.messages = self.history;
+        config.max_rooms = self.max_rooms.or_max();
+        config.max_rooms_per_session = self.max_rooms_per_session.or_max();
+        config.max_members_per_room = self.max_members.or_max();
+        config.resume_grace = self.resume_grace.0.unwrap_or_default();
+        if config.resume_grace.is_zero() {
+            config.max_parked = 0;
+        }
         config
     }
 
@@ -138,34 +273,37 @@ impl Options {
     pub fn server(&self) -> ServerConfig {
         let mut config = ServerConfig::default();
         config.max_connections = self.max_connections;
-        config.max_per_address = self.max_per_address;
+        config.max_per_address = self.max_per_address.0;
         config.connect_rate = self.connect_rate.0;
         config.connection.rate_limit = self.rate.0;
-        config.connection.idle_timeout =
-            (self.idle_timeout > 0).then(|| Duration::from_secs(self.idle_timeout));
+        config.connection.idle_timeout = self.idle_timeout.0;
+        config.connection.registration_timeout = self.handshake_timeout.0;
+        config.connection.write_timeout = self.write_timeout.0;
         config
     }
 
     /// How long a graceful shutdown may take.
     pub fn shutdown_timeout(&self) -> Duration {
-        Duration::from_secs(self.shutdown_timeout)
+        self.shutdown_timeout
     }
 }
 
-/// A rate limit, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate(pub Option<RateLimit>);
-
-fn rate(value: &str) -> Result<Rate, RateLimitError> {
-    match value {
-        "off" => Ok(Rate(None)),
-        limit => limit.parse().map(|limit| Rate(Some(limit))),
+/// A time that is not zero, or none.
+fn some_time(value: &str) -> Result<Patience, ValueError> {
+    match value.parse()? {
+        Patience(Some(Duration::ZERO)) => Err(ValueError::Patience),
+        patience => Ok(patience),
     }
 }
 
-fn default_idle_timeout() -> u64 {
-    let timeout = ConnectionConfig::default().idle_timeout;
-    timeout.map_or(0, |timeout| timeout.as_secs())
+/// A time, which may be zero.
+fn a_time(value: &str) -> Result<Duration, &'static str> {
+    let hint = "a time is needed, such as 90s, 5m or 500ms";
+    value
+        .parse()
+        .ok()
+        .and_then(|Patience(time)| time)
+        .ok_or(hint)
 }
 
 fn socket_addr(value: &str) -> Result<SocketAddr, &'static str> {
@@ -203,17 +341,102 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_timeout_of_zero_is_never() {
-        let server = options(&["--idle-timeout", "0"]).server();
-        assert_eq!(server.connection.idle_timeout, None);
+    fn each_limit_has_an_option() {
+        let options = options(&[
+            "--max-connections=1",
+            "--max-per-address=2",
+            "--connect-rate=5/60",
+            "--rate=20/2",
+            "--max-rooms=3",
+            "--max-rooms-per-session=4",
+            "--max-members=5",
+            "--memory=6MiB",
+            "--outbox=7",
+            "--history=8",
+            "--idle-timeout=9",
+            "--handshake-timeout=10s",
+            "--write-timeout=11m",
+            "--resume-grace=12h",
+            "--shutdown-timeout=500ms",
+        ]);
+        let mut hub = HubConfig::default();
+        hub.max_rooms = 3;
+        hub.max_rooms_per_session = 4;
+        hub.max_members_per_room = 5;
+        hub.max_memory = 6 * 1024 * 1024;
+        hub.outbox.messages = 7;
+        hub.room_memory.messages = 8;
+        hub.resume_grace = Duration::from_secs(12 * 60 * 60);
+        assert_eq!(options.hub(), hub);
+        let mut server = ServerConfig::default();
+        server.max_connections = 1;
+        server.max_per_address = Some(2);
+        server.connect_rate = "5/60".parse().ok();
+        server.connection.rate_limit = "20/2".parse().ok();
+        server.connection.idle_timeout = Some(Duration::from_secs(9));
+        server.connection.registration_timeout = Some(Duration::from_secs(10));
+        server.connection.write_timeout = Some(Duration::from_secs(11 * 60));
+        assert_eq!(options.server(), server);
+        assert_eq!(options.shutdown_timeout(), Duration::from_millis(500));
     }
 
     #[test]
-    fn rates_are_a_number_and_seconds() {
-        let server = options(&["--rate", "20/2", "--connect-rate", "5/60"]).server();
-        assert_eq!(server.connection.rate_limit, Some("20/2".parse().unwrap()));
-        assert_eq!(server.connect_rate, Some("5/60".parse().unwrap()));
-        assert!(Options::try_parse_from(["server", "--rate", "0/1"]).is_err());
+    fn limits_can_be_off() {
+        let options = options(&[
+            "--max-per-address=off",
+            "--connect-rate=off",
+            "--rate=off",
+            "--max-rooms=off",
+            "--max-rooms-per-session=off",
+            "--max-members=off",
+            "--memory=off",
+            "--idle=off",
+            "--handshake-timeout=off",
+            "--write-timeout=off",
+            "--resume-grace=off",
+        ]);
+        let (hub, server) = (options.hub(), options.server());
+        let unlimited = [
+            hub.max_rooms,
+            hub.max_rooms_per_session,
+            hub.max_members_per_room,
+            hub.max_memory,
+        ];
+        assert_eq!(unlimited, [usize::MAX; 4]);
+        assert_eq!((hub.max_parked, hub.resume_grace), (0, Duration::ZERO));
+        assert_eq!((server.max_per_address, server.connect_rate), (None, None));
+        let connection = server.connection;
+        assert_eq!(connection.rate_limit, None);
+        let patience = [
+            connection.idle_timeout,
+            connection.registration_timeout,
+            connection.write_timeout,
+        ];
+        assert_eq!(patience, [None; 3]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told_with_what_would() {
+        for (option, hint) in [
+            ("--rate=0/1", "such as 10/1"),
+            ("--connect-rate=often", "such as 10/1"),
+            ("--max-connections=0", "at least 1"),
+            ("--max-per-address=0", "at least 1"),
+            ("--max-rooms=none", "at least 1"),
+            ("--memory=much", "such as 64MiB"),
+            ("--outbox=0", "at least 1"),
+            ("--history=-1", "invalid digit"),
+            ("--idle-timeout=0", "such as 90s"),
+            ("--handshake-timeout=soon", "such as 90s"),
+            ("--write-timeout=0s", "such as 90s"),
+            ("--resume-grace=-1s", "such as 90s"),
+            ("--shutdown-timeout=off", "such as 90s"),
+        ] {
+            let error = Options::try_parse_from(["server", option]).unwrap_err();
+            let (name, _) = option.split_once('=').unwrap();
+            let error = error.to_string();
+            assert!(error.contains(name) && error.contains(hint), "{error}");
+        }
     }
 
     #[cfg(unix)]

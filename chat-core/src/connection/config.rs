@@ -13,7 +13,9 @@ pub struct ConnectionConfig {
     /// ten seconds.
     pub registration_timeout: Option<Duration>,
     /// How many frames the peer may send, and how fast. One that is faster is heard later, so that it cannot
-    /// send more than the platform buffers; `None` for no limit, which is the default.
+    /// send more than the platform buffers; `None` for no limit. Default: a hundred at once, and ten a second,
+    /// which is far more than people type and lets a program that comes back catch up quickly. A program that
+    /// speaks for many, or measures how fast a server is, needs more.
     pub rate_limit: Option<RateLimit>,
     /// How long a peer may always have more to say than the rate limit lets it, before the connection is
     /// closed; `None` for ever. Default: one minute.
@@ -36,7 +38,7 @@ impl Default for ConnectionConfig {
         Self {
             idle_timeout: Some(Duration::from_secs(5 * 60)),
             registration_timeout: Some(Duration::from_secs(10)),
-            rate_limit: None,
+            rate_limit: RateLimit::new(100, Duration::from_secs(10)),
             flood_timeout: Some(Duration::from_secs(60)),
             write_timeout: Some(Duration::from_secs(5 * 60)),
             close_timeout: Duration::from_secs(5),

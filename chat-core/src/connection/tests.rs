@@ -13,7 +13,7 @@ use crate::policy::{Decision, Person, Policy};
 use crate::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, TextProtocol};
 use crate::runtime::RuntimeExt;
 use crate::session::{Session, SessionHandle};
-use crate::testing::{Flag, TestRuntime, TestStream, duplex};
+use crate::testing::{Flag, TestRuntime, TestStream, at_any_rate, duplex};
 
 /// A hub whose connections are polled by hand.
 struct World {
@@ -54,7 +54,13 @@ impl World {
     fn connect_as<P: Protocol>(&self, protocol: P, capacity: usize) -> Line<P> {
         let (peer, stream) = duplex(capacity);
         Line {
-            connection: serve_connection(stream, protocol, &self.hub, &self.runtime),
+            connection: serve_connection_with(
+                stream,
+                protocol,
+                &self.hub,
+                &self.runtime,
+                at_any_rate(),
+            ),
             woken: Flag::set(),
             peer,
         }

@@ -294,7 +294,7 @@ proptest! {
     #[test]
     fn the_counter_is_what_a_recount_finds_and_the_bound_holds(
         limit in 0..200_000_usize,
-        acts in proptest::collection::vec(act(), 0..300),
+        acts in proptest::collection::vec(act(), 0..120),
     ) {
         const VARIANT: Variant = Variant::new("wide");
         let hub = hub(limit);

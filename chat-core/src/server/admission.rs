@@ -156,6 +156,7 @@ mod tests {
         Admission::new(&ServerConfig {
             max_connections,
             max_per_address,
+            connect_rate: None,
             ..ServerConfig::default()
         })
     }

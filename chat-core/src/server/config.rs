@@ -10,11 +10,13 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How many connections one IP address (with IPv6: one network of 64 bits) has at most; those beyond
     /// are told so and closed.
-    /// Connections without one (Unix sockets) are only counted in all. `None` for no limit, which is
-    /// the default, because many people may sit behind one address.
+    /// Connections without one (Unix sockets) are only counted in all. `None` for no limit, which is right
+    /// behind a proxy, where everybody comes from its address. Default: a hundred, so that it takes
+    /// more than one address to fill a server, and a household or an office still fits.
     pub max_per_address: Option<usize>,
     /// How fast connections may come from one IP address (with IPv6: one network of 64 bits); those that
-    /// come faster are told so and closed. `None` for no limit, which is the default.
+    /// come faster are told so and closed. `None` for no limit. Default: a hundred at once, so that all of
+    /// an address can come back at the same moment when a server was restarted, and a hundred a minute.
     pub connect_rate: Option<RateLimit>,
     /// How patient it is with each connection.
     pub connection: ConnectionConfig,
@@ -28,8 +30,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
-            max_per_address: None,
-            connect_rate: None,
+            max_per_address: Some(100),
+            connect_rate: RateLimit::new(100, Duration::from_secs(60)),
             connection: ConnectionConfig::default(),
             accept_backoff: Duration::from_millis(10),
         }

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::*;
-use crate::connection::serve_connection;
+use crate::connection::serve_connection_with;
 use crate::event::Event;
 use crate::hub::HubConfig;
 use crate::policy::{Credentials, Denial, Policy};
 use crate::protocol::TextProtocol;
 use crate::runtime::{Runtime, RuntimeExt};
-use crate::testing::{TestRuntime, TestStream, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
 
 /// Decides by what it is told about nicks, rooms and texts; keeps a list of what it saw.
 #[derive(Default)]
@@ -140,7 +140,8 @@ impl World {
     fn connect_from(&self, address: Address) -> TestStream {
         let (peer, stream) = duplex(64 * 1024);
         let protocol = TextProtocol::default();
-        let connection = serve_connection(stream, protocol, &self.hub, &self.runtime);
+        let connection =
+            serve_connection_with(stream, protocol, &self.hub, &self.runtime, at_any_rate());
         self.runtime.spawn(connection.with_peer(address)).detach();
         self.time.run();
         peer

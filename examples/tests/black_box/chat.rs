@@ -55,7 +55,8 @@ fn two_people_and_one_with_nc_chat_on_every_server() {
 
 #[test]
 fn a_pipe_ends_when_the_server_has_everything() {
-    let server = Program::start(SERVERS[1], &["--listen", "127.0.0.1:0"]);
+    let args = ["--listen", "127.0.0.1:0", "--rate", "off"];
+    let server = Program::start(SERVERS[1], &args);
     let address = server.listening_on();
     let listener = chat(&address, "listener");
     listener.prints("* you are in #rust (1 member)");

@@ -55,6 +55,9 @@ every_server! {
 
 const ANY_PORT: &str = "127.0.0.1:0";
 
+/// For those who say more in a second than people do.
+const AT_ANY_RATE: [&str; 2] = ["--rate", "off"];
+
 fn it_says_where_it_listens_and_lets_people_in_there(server: &str) {
     let socket = Socket::new();
     let tcp = ["--listen", ANY_PORT, "--listen", ANY_PORT];
@@ -104,7 +107,7 @@ fn ctrl_c_and_sigterm_tell_everyone_and_exit_well(server: &str) {
 fn a_second_signal_does_not_wait_for_a_stuck_client(server: &str) {
     let socket = Socket::new();
     let args = ["--unix", socket.path(), "--shutdown-timeout", "600"];
-    let server = Program::start(server, &args);
+    let server = Program::start(server, &[&args[..], &AT_ANY_RATE].concat());
     let address = server.listening_on();
     let _stuck = Client::connect(&address);
     let mut other = Client::connect(&address);
@@ -118,8 +121,8 @@ fn a_second_signal_does_not_wait_for_a_stuck_client(server: &str) {
 
 fn a_shutdown_waits_for_a_stuck_client_no_longer_than_it_may(server: &str) {
     let socket = Socket::new();
-    let args = ["--unix", socket.path(), "--shutdown-timeout", "1"];
-    let server = Program::start(server, &args);
+    let args = ["--unix", socket.path(), "--shutdown-timeout", "1s"];
+    let server = Program::start(server, &[&args[..], &AT_ANY_RATE].concat());
     let address = server.listening_on();
     let _stuck = Client::connect(&address);
     let mut other = Client::connect(&address);
@@ -150,6 +153,8 @@ fn a_bad_option_is_one_line_and_exit_code_2(server: &str) {
         &["--outbox", "0"],
         &["--metrics", "somewhere"],
         &["--idle-timeout", "soon"],
+        &["--memory", "much"],
+        &["--rate", "fast"],
         &["--log", "chat_core=loud"],
         &["stray"],
     ] {
@@ -240,7 +245,8 @@ fn who_says_nothing_for_too_long_is_told_so(server: &str) {
 
 fn a_slow_reader_is_told_exactly_what_it_missed(server: &str) {
     let socket = Socket::new();
-    let server = Program::start(server, &["--unix", socket.path(), "--outbox", "10"]);
+    let args = ["--unix", socket.path(), "--outbox", "10"];
+    let server = Program::start(server, &[&args[..], &AT_ANY_RATE].concat());
     let address = server.listening_on();
     let mut slow = Client::connect(&address);
     slow.is_welcomed();

@@ -20,8 +20,9 @@ pub(super) struct Venue<'a> {
     pub(super) way: Way,
 }
 
-/// How a venue is set up.
-#[derive(Clone, Default)]
+/// How a venue is set up: as it comes, but without limits of rates and for an address, as a case says more in a
+/// second than people do, and all of its people come from this machine.
+#[derive(Clone)]
 pub(super) struct Setup {
     pub(super) hub: HubConfig,
     pub(super) server: ServerConfig,
@@ -29,6 +30,19 @@ pub(super) struct Setup {
     pub(super) policy: Option<Arc<dyn Policy>>,
     /// Counts what happens there, where that is wanted.
     pub(super) metrics: Option<Metrics>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let mut server = ServerConfig::default();
+        server.max_per_address = None;
+        server.connect_rate = None;
+        server.connection.rate_limit = None;
+        Self {
+            hub: HubConfig::default(),
+            server,
+        }
+    }
 }
 
 impl Setup {

@@ -10,14 +10,14 @@ use futures::io::{AsyncRead, AsyncWrite};
 use futures::{FutureExt, StreamExt};
 
 use crate::client::{Client, ClientError, ClientOptions, Connector, Event, Events, RandomBits};
-use crate::connection::serve_connection;
+use crate::connection::serve_connection_with;
 use crate::hub::{Hub, HubConfig};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::protocol::JsonProtocol;
 use crate::runtime::{Runtime, RuntimeExt};
 use crate::session::Session;
-use crate::testing::{TestRuntime, TestStream, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
 
 /// A server and a runtime whose time is moved by hand.
 #[derive(Clone)]
@@ -57,7 +57,13 @@ impl World {
     pub(super) fn serve(&self, stream: TestStream) -> io::Result<()> {
         let hub = self.hub.lock().unwrap().clone();
         let hub = hub.ok_or(io::ErrorKind::ConnectionRefused)?;
-        let connection = serve_connection(stream, JsonProtocol::default(), &hub, &self.runtime);
+        let connection = serve_connection_with(
+            stream,
+            JsonProtocol::default(),
+            &hub,
+            &self.runtime,
+            at_any_rate(),
+        );
         self.runtime.spawn(connection).detach();
         Ok(())
     }

@@ -4,10 +4,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::connection::{Connection, serve_connection};
+use crate::connection::{Connection, serve_connection_with};
 use crate::hub::{Hub, HubConfig};
 use crate::runtime::Runtime;
-use crate::testing::{TestRuntime, TestStream, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
 
 /// A hub on a runtime whose time is moved by hand, and programs that talk to it.
 struct World {
@@ -39,8 +39,13 @@ impl World {
 
     fn connect(&self) -> Program {
         let (peer, stream) = duplex(1024 * 1024);
-        let connection: Connection<_, _> =
-            serve_connection(stream, JsonProtocol::default(), &self.hub, &self.runtime);
+        let connection: Connection<_, _> = serve_connection_with(
+            stream,
+            JsonProtocol::default(),
+            &self.hub,
+            &self.runtime,
+            at_any_rate(),
+        );
         crate::runtime::RuntimeExt::spawn(&*self.runtime, connection).detach();
         self.time.run();
         Program {
@@ -488,7 +493,13 @@ fn private_messages_that_were_not_delivered_wait_for_whoever_comes_back() {
     let world = World::new();
     let mut bob = world.in_room("bob", "rust");
     let (peer, stream) = duplex(400);
-    let connection = serve_connection(stream, JsonProtocol::default(), &world.hub, &world.runtime);
+    let connection = serve_connection_with(
+        stream,
+        JsonProtocol::default(),
+        &world.hub,
+        &world.runtime,
+        at_any_rate(),
+    );
     crate::runtime::RuntimeExt::spawn(&*world.runtime, connection).detach();
     let mut alice = Program {
         peer,
@@ -574,7 +585,13 @@ fn only_so_many_sessions_are_kept_for_those_who_may_come_back() {
 fn whoever_was_sent_away_cannot_come_back() {
     let world = World::new();
     let (peer, stream) = duplex(1024);
-    let connection = serve_connection(stream, JsonProtocol::default(), &world.hub, &world.runtime);
+    let connection = serve_connection_with(
+        stream,
+        JsonProtocol::default(),
+        &world.hub,
+        &world.runtime,
+        at_any_rate(),
+    );
     let handle = connection.handle();
     crate::runtime::RuntimeExt::spawn(&*world.runtime, connection).detach();
     let mut alice = Program {
@@ -593,7 +610,13 @@ fn whoever_was_sent_away_cannot_come_back() {
 fn a_claim_on_a_session_that_ends_for_good_is_refused_at_once() {
     let world = World::new();
     let (stuck_peer, stream) = duplex(300);
-    let connection = serve_connection(stream, JsonProtocol::default(), &world.hub, &world.runtime);
+    let connection = serve_connection_with(
+        stream,
+        JsonProtocol::default(),
+        &world.hub,
+        &world.runtime,
+        at_any_rate(),
+    );
     let handle = connection.handle();
     crate::runtime::RuntimeExt::spawn(&*world.runtime, connection).detach();
     let mut alice = Program {

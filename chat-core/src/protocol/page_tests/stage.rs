@@ -18,7 +18,7 @@ use crate::name::{Nick, RoomName};
 use crate::protocol::{DetectProtocol, JsonProtocol, Protocol, TextProtocol};
 use crate::runtime::{Runtime, RuntimeExt, Sleep, Spawn, Timer};
 use crate::session::SessionHandle;
-use crate::testing::{TestRuntime, TestStream, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
 
 pub(super) struct Stage {
     json: bool,
@@ -94,7 +94,7 @@ impl Stage {
 
     fn set_up(example: &Example) -> Self {
         let mut hub = HubConfig::default();
-        let mut connections = ConnectionConfig::default();
+        let mut connections = at_any_rate();
         let mut house = House::default();
         let mut both = false;
         let mut acts = Vec::new();
