@@ -10,7 +10,7 @@ use super::json::{
 use super::policy::{accounts, hooks};
 use super::site::On;
 use super::{
-    control, crowd, general, greedy, history, input, leaving, limits, lines, metrics, nicks,
+    abuse, control, crowd, general, greedy, history, input, leaving, limits, lines, metrics, nicks,
     patience, private, rooms, sessions, shutdown, slow,
 };
 use crate::transport::Tcp;
@@ -199,6 +199,16 @@ macro_rules! __chat_cases {
                     those_refused_are_not_read_from_for_long,
                     errors_of_the_listener_are_waited_out,
                     an_address_has_only_so_many_connections,
+                }
+                once {}
+            }
+            abuse {
+                each {
+                    whoever_is_too_fast_is_heard_later_and_nobody_else,
+                    whoever_never_stops_flooding_is_sent_away,
+                    an_address_may_connect_only_so_fast,
+                    whoever_takes_nothing_for_too_long_is_sent_away,
+                    slow_readers_keep_to_the_memory_there_is,
                 }
                 once {}
             }

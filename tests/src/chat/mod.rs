@@ -7,6 +7,7 @@
 //! That nothing was heard is never found out by waiting: whoever should have heard nothing asks the server
 //! a question, and the answer is the next thing to come.
 
+mod abuse;
 mod client;
 mod control;
 mod crowd;

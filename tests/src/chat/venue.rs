@@ -41,6 +41,7 @@ impl Default for Setup {
         Self {
             hub: HubConfig::default(),
             server,
+            policy: None,
         }
     }
 }
