@@ -42,6 +42,7 @@ impl Default for Setup {
             hub: HubConfig::default(),
             server,
             policy: None,
+            metrics: None,
         }
     }
 }
