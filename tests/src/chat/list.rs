@@ -261,6 +261,7 @@ macro_rules! __chat_cases {
                     message_reaches_one_person_wherever_they_are,
                     topic_is_set_told_asked_for_and_taken_away,
                     rooms_are_those_with_somebody_in_them,
+                    only_so_many_empty_rooms_are_remembered,
                     who_lists_members_with_their_roles,
                     history_is_read_by_number,
                     nick_is_heard_once_however_many_rooms_are_shared,

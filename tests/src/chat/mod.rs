@@ -1,8 +1,9 @@
 //! What people, and those who build on the library, may rely on in a chat server.
 //!
-//! The cases talk to a [`Server`](chat_core::server::Server) over sockets of the runtime under test, as
-//! somebody with `nc` would, and know nothing of its inside but its configuration. Most of them run once
-//! over TCP and once over Unix sockets.
+//! The cases talk to a [`Server`](chat_core::server::Server) over sockets of the runtime under test: as
+//! somebody with `nc` would, as a program that writes its own JSON, and with the library's client. They know
+//! nothing of the server's inside but its configuration. Most of them run once over TCP and once over Unix
+//! sockets.
 //!
 //! That nothing was heard is never found out by waiting: whoever should have heard nothing asks the server
 //! a question, and the answer is the next thing to come.

@@ -11,7 +11,7 @@ use chat_core::runtime::RuntimeExt;
 use futures::StreamExt;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::proxy::Proxy;
 use super::{body, options, room};
@@ -33,7 +33,6 @@ use crate::waiting_for;
 /// cuts.count = 10_000;
 /// cuts.seed = Some(7);
 /// cuts.set();
-/// # let mut cuts = Cuts::default();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,6 +82,9 @@ struct Tried {
 const ROOM: &str = "rust";
 const TALKERS: [&str; 2] = ["alice", "bob"];
 
+/// Longer than it takes to get over anything that can be wrong with a connection, but less than a witness waits.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(13);
+
 /// How many messages a client says without waiting for one of them.
 const AT_ONCE: usize = 4;
 
@@ -126,15 +128,32 @@ pub(in crate::chat) fn connections_are_cut_anywhere_and_every_message_is_account
         waiting_for("two clients to talk until all cuts are used up");
         let talking = clients.iter().enumerate().map(async |(n, client)| {
             let mut tried = Vec::new();
-            while proxy.cuts_left() > 0 {
-                tried.extend(talk(client, n, tried.len()).await);
+            let mut is_last = false;
+            while !is_last {
+                // Over whatever connection there is then, and perhaps the last one that is cut.
+                is_last = proxy.cuts_left() == 0;
+                let said = talk(client, n, tried.len());
+                let Ok(said) = venue.runtime.timeout(ANSWERED_WITHIN, said).await else {
+                    panic!(
+                        "{client:?} waits in vain to be answered, {} said, seed {seed}, {} connections, {} cuts left",
+                        tried.len(),
+                        proxy.connections(),
+                        proxy.cuts_left(),
+                    );
+                };
+                tried.extend(said);
             }
-            // Over whatever connection there is now, and perhaps the last one that is cut.
-            tried.extend(talk(client, n, tried.len()).await);
             client.close().await.expect("all is answered");
             tried
         });
-        let talking = futures::future::join_all(talking);
+        let mut herald = venue.program("herald", &[]).await;
+        let talking = async {
+            let tried = futures::future::join_all(talking).await;
+            // A goodbye may be cut off like anything else, so this is what tells the witness that all is over.
+            let over = json!({ "to": "witness", "text": "all is over" });
+            herald.asks("message", over).await;
+            tried
+        };
         let (tried, witnessed) = futures::join!(talking, watch(&mut witness));
         // All that were cut were made again.
         assert!(
@@ -176,8 +195,7 @@ async fn listen(events: Events) -> Vec<Event> {
 /// The room as somebody hears it whose connection is not cut: the authors and texts of its messages.
 async fn watch(witness: &mut Program) -> Vec<(String, String)> {
     let mut messages = Vec::new();
-    let mut talkers = TALKERS.len();
-    while talkers > 0 {
+    loop {
         let event = witness.event().await;
         let text = |field: &Value| field.as_str().expect("a text").to_owned();
         match event["event"].as_str() {
@@ -185,13 +203,12 @@ async fn watch(witness: &mut Program) -> Vec<(String, String)> {
                 messages.push((text(&event["from"]), text(&event["text"])));
                 assert_eq!(event["number"], messages.len(), "{event}");
             }
-            Some("quit") => talkers -= 1,
-            Some("joined") => {}
+            Some("private") => return messages,
+            Some("joined" | "quit") => {}
             // Nobody sees that connections are lost.
             _ => panic!("the witness hears {event}"),
         }
     }
-    messages
 }
 
 /// What was acknowledged is in the room once, under its number; what was refused is not there; and what is there

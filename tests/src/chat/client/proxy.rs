@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chat_core::runtime::{Listener, TaskGroup};
@@ -25,6 +25,7 @@ struct Line {
     cuts: Mutex<VecDeque<usize>>,
     /// How many connections there have been.
     connections: AtomicUsize,
+    is_shut: AtomicBool,
     /// To cut the connections there are.
     open: Mutex<Vec<oneshot::Sender<()>>>,
 }
@@ -87,6 +88,16 @@ impl Proxy {
         }
     }
 
+    /// Cuts the connections there are, and all that come, until it is opened.
+    pub(super) fn shuts(&self) {
+        self.line.is_shut.store(true, Ordering::Relaxed);
+        self.cuts_now();
+    }
+
+    pub(super) fn opens(&self) {
+        self.line.is_shut.store(false, Ordering::Relaxed);
+    }
+
     /// How clients get to it, again and again.
     pub(super) fn connector(
         &self,
@@ -99,6 +110,9 @@ impl Proxy {
 
 impl Line {
     async fn pass(&self, client: Socket, way: Way) -> io::Result<()> {
+        if self.is_shut.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let (cut, to_be_cut) = oneshot::channel();
         let after = self.lock_cuts().pop_front();
         self.open

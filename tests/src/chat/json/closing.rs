@@ -151,7 +151,7 @@ pub(in crate::chat) fn a_slow_program_may_be_disconnected_and_come_back(site: &d
         setup.hub.outbox.slow_consumer = SlowConsumer::Disconnect;
         setup.hub.room_memory.messages = 10_000;
         setup.hub.room_memory.bytes = 1024 * 1024 * 1024;
-        setup.hub.max_rooms_per_session = 1;
+        setup.server.connection.close_timeout = MINUTE;
     });
     meet_both_with(site, setup, async |venue| {
         let (mut slow, welcome) = venue.welcomed_program("slow", &["rust"]).await;
@@ -183,6 +183,7 @@ pub(in crate::chat) fn a_program_that_takes_nothing_is_sent_away_and_may_come_ba
 ) {
     let setup = Setup::with(|setup| {
         setup.server.connection.write_timeout = Some(Duration::from_millis(400));
+        setup.server.connection.close_timeout = MINUTE;
         setup.hub.outbox.messages = 16;
     });
     meet_both_with(site, setup, async |venue| {

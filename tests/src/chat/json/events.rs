@@ -182,7 +182,7 @@ pub(in crate::chat) fn all_programs_hear_a_room_in_the_same_order(site: &dyn Sit
 }
 
 pub(in crate::chat) fn a_silent_program_is_pinged_and_then_sent_away(site: &dyn Site) {
-    const LIMIT: Duration = Duration::from_secs(2);
+    const LIMIT: Duration = Duration::from_secs(3);
     let setup = Setup::with(|setup| setup.server.connection.idle_timeout = Some(LIMIT));
     meet_both_with(site, setup, async |venue| {
         let (mut alice, welcome) = venue.welcomed_program("alice", &["rust"]).await;

@@ -234,6 +234,23 @@ pub(in crate::chat) fn rooms_are_those_with_somebody_in_them(site: &dyn Site) {
     });
 }
 
+pub(in crate::chat) fn only_so_many_empty_rooms_are_remembered(site: &dyn Site) {
+    let setup = Setup::with(|setup| setup.hub.empty_rooms = 2);
+    meet_both_with(site, setup, async |venue| {
+        let mut alice = venue.program("alice", &[]).await;
+        for room in ["a", "b", "c"] {
+            alice.joins(room).await;
+            alice.tells(room, "remember me").await;
+            alice.asks("leave", json!({ "room": room })).await;
+            alice.catches_up().await;
+        }
+        // The one that has been empty longest is forgotten, and its numbers with it.
+        for (room, last) in [("c", 1), ("b", 1), ("a", 0)] {
+            assert_eq!(alice.joins(room).await, last, "{room}");
+        }
+    });
+}
+
 pub(in crate::chat) fn who_lists_members_with_their_roles(site: &dyn Site) {
     meet_both(site, async |venue| {
         let mut bob = venue.program("bob", &["Rust"]).await;

@@ -11,6 +11,8 @@ use crate::chat::venue::{Setup, meet_both, meet_both_with};
 /// A grace time that is over soon.
 const SHORT: Duration = Duration::from_millis(300);
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 pub(in crate::chat) fn whoever_comes_back_in_time_was_never_gone(site: &dyn Site) {
     meet_both(site, async |venue| {
         let (mut alice, welcome) = venue.welcomed_program("alice", &["rust", "cats"]).await;
@@ -73,7 +75,7 @@ pub(in crate::chat) fn whoever_does_not_come_back_in_time_has_left(site: &dyn Si
 
 pub(in crate::chat) fn the_grace_time_begins_anew_with_each_loss(site: &dyn Site) {
     const ROUNDS: u32 = 4;
-    let grace = Duration::from_millis(800);
+    let grace = Duration::from_millis(1500);
     let setup = Setup::with(|setup| setup.hub.resume_grace = grace);
     meet_both_with(site, setup, async |venue| {
         use chat_core::runtime::RuntimeExt;
@@ -268,7 +270,9 @@ pub(in crate::chat) fn nothing_is_lost_or_doubled_however_often_one_comes_back(s
 }
 
 pub(in crate::chat) fn private_messages_that_waited_are_carried_over(site: &dyn Site) {
-    meet_both(site, async |venue| {
+    // All of the time there is to read what was on its way.
+    let setup = Setup::with(|setup| setup.server.connection.close_timeout = MINUTE);
+    meet_both_with(site, setup, async |venue| {
         let (mut alice, welcome) = venue.welcomed_program("alice", &[]).await;
         let mut bob = venue.program("bob", &[]).await;
         // Taken over while it does not read: its old connection is too full for all of them.

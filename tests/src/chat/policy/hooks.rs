@@ -1,5 +1,6 @@
 //! Every decision, and every way to take it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::protocol::JsonProtocol;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use super::house::{BETTER, Hook, House, NO, Rule, What};
 use crate::chat::json::program::{Program, joined, message};
 use crate::chat::site::Site;
-use crate::chat::venue::{Venue, is_welcomed, meet_both_with, meet_speaking};
+use crate::chat::venue::{Setup, Venue, is_welcomed, meet_both_with, meet_speaking};
 
 /// What a program can ask for that is decided about.
 const HOOKS: [Hook; 6] = [
@@ -235,43 +236,35 @@ pub(in crate::chat) fn what_waits_for_a_decision_is_dropped_with_its_connection(
 }
 
 pub(in crate::chat) fn whoever_connects_may_be_turned_away(site: &dyn Site) {
-    let (house, mut setup) = House::open();
-    setup.hub.decision_timeout = DECISION_TIMEOUT;
-    let rules = [
+    const UNDECIDED: &str = "that could not be decided; try again";
+    for (rule, reason) in [
         (Rule::Now(What::Refuse), NO),
         (Rule::Later(What::Refuse), NO),
-        (
-            Rule::Now(What::Panic),
-            "that could not be decided; try again",
-        ),
-        (
-            Rule::Later(What::Panic),
-            "that could not be decided; try again",
-        ),
-        (Rule::Never, "that could not be decided; try again"),
-    ];
-    meet_both_with(site, setup.clone(), async |venue| {
-        let mut alice = venue.program("alice", &[]).await;
-        for (rule, reason) in rules {
+        (Rule::Now(What::Panic), UNDECIDED),
+        (Rule::Later(What::Panic), UNDECIDED),
+        (Rule::Never, UNDECIDED),
+    ] {
+        let (house, setup) = open_for(rule);
+        meet_both_with(site, setup.clone(), async |venue| {
+            let mut alice = venue.program("alice", &[]).await;
             house.rules(Hook::Connect, rule);
             let mut stranger = venue.stranger("a stranger").await;
             stranger.hears(&format!("! {reason}")).await;
             stranger.hears_the_end().await;
             alice.hears_nothing_more().await;
-        }
-        house.rules(Hook::Connect, Rule::Later(What::Allow));
-        let mut person = venue.stranger("a person").await;
-        is_welcomed(&mut person).await;
-    });
-    meet_speaking(site, setup, JsonProtocol::default, async |venue| {
-        for (rule, reason) in rules {
-            house.rules(Hook::Connect, rule);
+        });
+        meet_speaking(site, setup, JsonProtocol::default, async |venue| {
             let mut stranger = venue.silent_program("a stranger").await;
             let closing = json!({ "event": "closing", "code": "denied", "text": reason });
             stranger.hears(closing).await;
             stranger.person.hears_the_end().await;
-        }
-        house.rules(Hook::Connect, Rule::Later(What::Allow));
+        });
+    }
+    let (house, setup) = House::open();
+    house.rules(Hook::Connect, Rule::Later(What::Allow));
+    meet_both_with(site, setup, async |venue| {
+        let mut person = venue.stranger("a person").await;
+        is_welcomed(&mut person).await;
         venue.program("alice", &[]).await.hears_nothing_more().await;
     });
 }
@@ -377,8 +370,7 @@ pub(in crate::chat) fn nobody_is_kept_from_leaving(site: &dyn Site) {
         (Rule::Later(What::Panic), json!(null)),
         (Rule::Never, json!(null)),
     ] {
-        let (house, mut setup) = House::open();
-        setup.hub.decision_timeout = DECISION_TIMEOUT;
+        let (house, setup) = open_for(rule);
         house.rules(Hook::Quit, rule);
         meet_both_with(site, setup, async |venue| {
             let (mut alice, mut bob) = two(&venue).await;
@@ -478,6 +470,15 @@ pub(in crate::chat) fn an_observer_that_panics_changes_nothing(site: &dyn Site) 
         bob.hears_nothing_more().await;
         assert!(house.has_observed().len() > HOOKS.len());
     });
+}
+
+/// A house that is late soon, if it is going to be.
+fn open_for(rule: Rule) -> (Arc<House>, Setup) {
+    let (house, mut setup) = House::open();
+    if rule == Rule::Never {
+        setup.hub.decision_timeout = DECISION_TIMEOUT;
+    }
+    (house, setup)
 }
 
 /// alice and bob in one room, with nothing to hear yet.
