@@ -684,6 +684,28 @@ mod tests {
                     told,
                 )
             }),
+            (parts(), text()).prop_map(|((room, nick), reason)| {
+                let told = Event::Kicked {
+                    room: room.clone(),
+                    nick: nick.clone(),
+                    reason: reason.clone(),
+                };
+                (
+                    Happened::Kicked {
+                        room,
+                        who: who(nick),
+                        reason,
+                    },
+                    told,
+                )
+            }),
+            (strategies::room(), text()).prop_map(|(room, reason)| {
+                let told = Event::RoomClosed {
+                    room: room.clone(),
+                    reason: reason.clone(),
+                };
+                (Happened::RoomClosed { room, reason }, told)
+            }),
             (parts(), strategies::nick()).prop_map(|((room, from), nick)| {
                 let told = Event::Renamed {
                     room: room.clone(),

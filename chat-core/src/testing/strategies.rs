@@ -21,7 +21,9 @@ pub(crate) fn body() -> impl Strategy<Value = Body> {
     let text = prop_oneof![
         r"[ -~]{1,80}",
         r"\PC{1,40}",
-        r"[/ #:*]{0,3}[a-z]{1,4} {0,2}"
+        r"[/ #:*]{0,3}[a-z]{1,4} {0,2}",
+        // Spaces that are none for a command.
+        "[\u{a0}\u{3000}]{0,2}[a-z]{1,4}[\u{a0}\u{3000}]{0,2}",
     ];
     text.prop_map(|text| Body::parse(&text).unwrap())
 }

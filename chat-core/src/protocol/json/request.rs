@@ -139,13 +139,14 @@ mod tests {
         proptest::collection::vec(proptest::option::of(text), TEXTS.len())
     }
 
-    const TEXTS: [&str; 10] = [
+    const TEXTS: [&str; 11] = [
         "room",
         "nick",
         "to",
         "text",
         "kind",
         "client_id",
+        "settled",
         "account",
         "password",
         "token",
@@ -182,6 +183,7 @@ mod tests {
                 &request.text,
                 &request.kind,
                 &request.client_id,
+                &request.settled,
                 &request.account,
                 &request.password,
                 &request.token,
