@@ -344,6 +344,8 @@ impl Shared {
             levels.fullest = levels.fullest.max(level);
         }
         levels.parked = self.resumables.parked();
+        levels.memory = self.memory.used();
+        levels.max_memory = self.config.max_memory;
         levels
     }
 }

@@ -170,6 +170,16 @@ impl Metrics {
             "chat_outbox_peak",
             "The most bytes of events that ever waited for one session.",
             peak.bytes,
+        )?;
+        encoder.bytes(
+            "chat_memory",
+            "Memory that all outboxes and rooms take together.",
+            levels.memory,
+        )?;
+        encoder.bytes(
+            "chat_memory_limit",
+            "How much they may take.",
+            levels.max_memory,
         )
     }
 

@@ -13,6 +13,9 @@ pub(crate) struct Levels {
     /// What waits in all outboxes, and in the fullest one.
     pub(crate) queued: Level,
     pub(crate) fullest: Level,
+    /// Bytes in use of [`HubConfig::max_memory`](crate::hub::HubConfig::max_memory), and that limit.
+    pub(crate) memory: usize,
+    pub(crate) max_memory: usize,
 }
 
 /// What an outbox holds.
@@ -49,5 +52,7 @@ impl AddAssign for Levels {
         self.parked += other.parked;
         self.queued += other.queued;
         self.fullest = self.fullest.max(other.fullest);
+        self.memory += other.memory;
+        self.max_memory = self.max_memory.saturating_add(other.max_memory);
     }
 }

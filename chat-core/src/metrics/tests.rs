@@ -178,6 +178,22 @@ fn a_message_that_fits_nowhere_is_dropped_too() {
 }
 
 #[test]
+fn memory_is_what_the_hub_says() {
+    let world = World::new();
+    let person = world.person();
+    world.says(&person, "something to remember\n");
+    let used = world.hub.memory_used() as u64;
+    assert!(used > 0);
+    world.shows([
+        ("chat_memory_bytes", used),
+        (
+            "chat_memory_limit_bytes",
+            HubConfig::default().max_memory as u64,
+        ),
+    ]);
+}
+
+#[test]
 fn rooms_members_and_sessions_are_those_there_are() {
     let world = World::new();
     let people = [(); 3].map(|()| world.person());
