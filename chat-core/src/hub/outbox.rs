@@ -619,7 +619,7 @@ impl State {
         true
     }
 
-    /// Adds `event` to what was missed just before `place`: to the room's last note there if it
+    /// Adds `event` to what was missed just before `place`: to the room's last note since the last answer if it
     /// goes on from that, as a new note otherwise.
     fn note_missed(&mut self, place: usize, event: &SharedEvent) {
         let Some(room) = event.event().room() else {
@@ -631,6 +631,8 @@ impl State {
             .iter_mut()
             .take(place)
             .rev()
+            // An answer tells how things were then, such as the last number of a room.
+            .take_while(|entry| !entry.is_answer())
             .find_map(|entry| match entry {
                 Outgoing::Missed(missed) if missed.room == *room => Some(missed),
                 _ => None,

@@ -135,17 +135,15 @@ impl Queue {
         self.entries.push_back(Entry::Direct(telling, weight));
     }
 
-    /// Takes what was for the session alone out of another queue, of which nothing else is kept but the
-    /// answers that its connection may have taken already.
+    /// Takes what was for the session alone out of another queue. Returns how much that was.
     pub(super) fn inherit(&mut self, other: &mut Self) -> usize {
-        let taken = other.entries.iter();
-        let taken = taken.take_while(|entry| matches!(entry, Entry::Reply(_)));
-        let taken = taken.count();
         let mut inherited = 0;
-        for entry in other.entries.split_off(taken) {
+        for entry in std::mem::take(&mut other.entries) {
             if let Entry::Direct(telling, weight) = entry {
                 self.keep_direct(telling, weight);
                 inherited += 1;
+            } else {
+                other.entries.push_back(entry);
             }
         }
         inherited
@@ -222,13 +220,15 @@ impl Queue {
         true
     }
 
-    /// Adds to the last note for that room before `place` if its numbers go on, or puts a new one there.
+    /// Adds to the last note for that room before `place`, and behind the last answer there, if its numbers go
+    /// on, or puts a new one there.
     fn note(&mut self, place: usize, event: &RoomEvent, some: &mut Sometimes) {
         some.count(match event.number {
             Some(_) => Sort::Gap,
             None => Sort::PresenceGap,
         });
         let before = self.entries.iter_mut().take(place).rev();
+        let before = before.take_while(|entry| !matches!(entry, Entry::Own(_) | Entry::Reply(_)));
         let mut notes = before.filter_map(|entry| match entry {
             Entry::Missed(missed) if missed.room.eq_ignore_ascii_case(&event.room) => Some(missed),
             _ => None,

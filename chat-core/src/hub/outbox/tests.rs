@@ -226,12 +226,32 @@ fn answers_and_private_messages_keep_their_place_while_room_messages_make_way() 
         push(&outbox, &message("rust", number));
     }
     let expected = [
-        "rust missed 1–3",
+        "rust missed 1–1",
         "reply",
         "private",
+        "rust missed 2–3",
         "rust 4",
         "rust 5",
         "rust 6",
+    ];
+    assert_eq!(take(&outbox), expected);
+}
+
+#[test]
+fn an_answer_ends_a_note_so_that_it_is_as_old_as_what_stands_before_it() {
+    let outbox = outbox(1);
+    for number in [1, 2, 3] {
+        push(&outbox, &message("rust", number));
+        // As one to a join that is asked again: it tells the last number.
+        outbox.push_reply((*b"reply").into(), &mut Wakes::default());
+    }
+    let expected = [
+        "rust missed 1–1",
+        "reply",
+        "rust missed 2–2",
+        "reply",
+        "rust 3",
+        "reply",
     ];
     assert_eq!(take(&outbox), expected);
 }
