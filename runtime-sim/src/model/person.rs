@@ -44,8 +44,6 @@ pub(crate) struct Person {
     pub(super) session: Option<SessionId>,
     /// The session that it waits for.
     pub(super) claim: Option<Claim>,
-    /// Whether its session was taken up elsewhere, and with that what was queued here.
-    pub(super) robbed: bool,
     connected_at: u64,
     /// Whether its address connects too fast.
     too_fast: bool,
@@ -83,7 +81,6 @@ impl Person {
             presence: Presence::New,
             session: None,
             claim: None,
-            robbed: false,
             connected_at: now,
             too_fast: false,
             sent: Vec::new(),
@@ -109,8 +106,7 @@ impl Person {
 
     /// Whether the client has received everything.
     pub(crate) fn is_told(&self) -> bool {
-        // What is left in a queue that was robbed are answers that may have been taken out of it before.
-        self.expected.is_empty() && (self.robbed || self.queue.entries.is_empty())
+        self.expected.is_empty() && self.queue.entries.is_empty()
     }
 
     /// Whether it has been open, and served, since before an instant.

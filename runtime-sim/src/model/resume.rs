@@ -151,7 +151,6 @@ impl Model {
             if owner.order == Some(Order::Superseded) {
                 self.sometimes.count(Sort::TakenOver);
             }
-            owner.robbed = true;
             old = std::mem::take(&mut owner.queue);
         }
         let mut queue = match self.people.get_mut(&id) {
