@@ -37,6 +37,11 @@ impl Ledger {
         self.entries.entry(text.into()).or_default().refused = true;
     }
 
+    /// Something is said again, and may have a better answer this time.
+    pub(crate) fn retried(&mut self, text: &str) {
+        self.entries.entry(text.into()).or_default().refused = false;
+    }
+
     /// How it does not add up, if it does not.
     fn contradiction(&self) -> Option<String> {
         self.entries.iter().find_map(|(text, entry)| {

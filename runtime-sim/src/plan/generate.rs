@@ -8,8 +8,10 @@ use crate::random::{Purpose, Random};
 pub enum Size {
     /// What the seed says: from a handful of operations to a thousand.
     Drawn,
-    /// Ten clients that say a hundred things each, for measuring.
+    /// Ten clients that say a hundred things each within seconds, for measuring.
     TenByHundred,
+    /// The same within ten minutes, as people do: each says something every six seconds.
+    Conversation,
 }
 
 impl Plan {
@@ -28,10 +30,13 @@ impl Plan {
             operations: Vec::new(),
             faults: Vec::new(),
         };
-        let span = 1_000 * *random.pick(&[10, 100, 1_000, 1_000, 10_000]);
+        let span = match size {
+            Size::Conversation => 600_000_000,
+            _ => 1_000 * *random.pick(&[10, 100, 1_000, 1_000, 10_000]),
+        };
         let count = match size {
             Size::Drawn => plan.config.clients * *random.pick(&[2, 5, 10, 20, 40]),
-            Size::TenByHundred => plan.config.clients * 100,
+            Size::TenByHundred | Size::Conversation => plan.config.clients * 100,
         };
         let mix = Mix::draw(&mut random, size);
         for _ in 0..count {
@@ -95,12 +100,12 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
     let mut config = PlanConfig {
         clients: match size {
             Size::Drawn => random.between(1, 12),
-            Size::TenByHundred => 10,
+            Size::TenByHundred | Size::Conversation => 10,
         },
         unix: random.below(2),
         json: match size {
             Size::Drawn => *random.pick(&[0, 1, 1, 2]),
-            Size::TenByHundred => 0,
+            Size::TenByHundred | Size::Conversation => 0,
         },
         own_loop: random.below(2),
         policy: match random.below(8) {
@@ -179,7 +184,7 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
     ] {
         maybe(place, &[0, 10, 50, 200]);
     }
-    if size == Size::TenByHundred {
+    if size != Size::Drawn {
         let usual = PlanConfig::default();
         config.window = usual.window;
         config.max_connections = usual.max_connections;
@@ -214,7 +219,7 @@ impl Mix {
         }
         // People talk, most of the time.
         weights[1] += 20;
-        if size == Size::TenByHundred {
+        if size != Size::Drawn {
             weights = [0; 29];
             weights[1] = 1;
         }
@@ -224,7 +229,7 @@ impl Mix {
             nicks: random.between(2, 12),
             length: match size {
                 Size::Drawn => *random.pick(&[1, 10, 60, 60, 300, 3_000]),
-                Size::TenByHundred => 120,
+                Size::TenByHundred | Size::Conversation => 120,
             },
         }
     }

@@ -43,12 +43,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"messages: number.map(|number| (number, number + 1)),"#,
     },
     Mutant {
-        name: "a notice covers what was delivered",
-        file: "hub/outbox.rs",
-        from: r#"(Some((_, last)), Some(number)) => last + 1 == number,"#,
-        to: r#"(Some((_, last)), Some(number)) => last < number,"#,
-    },
-    Mutant {
         name: "missed presence is counted twice",
         file: "hub/outbox.rs",
         from: r#"None => missed.presence += 1,"#,

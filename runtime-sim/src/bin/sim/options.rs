@@ -22,16 +22,20 @@ pub(crate) struct Options {
     pub(crate) minutes: Option<u64>,
 
     /// Run this seed alone
-    #[arg(long, conflicts_with_all = ["seeds", "first", "minutes", "plan", "load"])]
+    #[arg(long, conflicts_with_all = ["seeds", "first", "minutes", "plan", "load", "conversation"])]
     pub(crate) seed: Option<u64>,
 
     /// Run a plan
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "first", "minutes", "load"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "first", "minutes", "load", "conversation"])]
     pub(crate) plan: Option<PathBuf>,
 
-    /// Run plans to measure with: ten people who say a hundred things each
+    /// Run plans to measure with: ten people who say a hundred things each, within seconds
     #[arg(long)]
     pub(crate) load: bool,
+
+    /// The same within ten minutes, as people do
+    #[arg(long, conflicts_with = "load")]
+    pub(crate) conversation: bool,
 
     /// Make what fails as small as it gets, and print it
     #[arg(long)]

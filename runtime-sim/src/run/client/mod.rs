@@ -262,10 +262,10 @@ impl Client {
             Tongue::Text => text::lines(action, &mut self.words),
             Tongue::Json => {
                 let mut notebook = self.notebook.open();
+                let (random, model) = (&mut self.random, &mut self.stage.model());
                 // Again, if it was refused.
-                let mut text =
-                    notebook.greets(self.number, &mut self.random, &mut self.stage.model());
-                text += &notebook.requests(action, &mut self.words, &mut self.random);
+                let mut text = notebook.greets(self.number, random, model);
+                text += &notebook.requests(action, &mut self.words, random, model);
                 text
             }
         })

@@ -146,6 +146,7 @@ impl Notebook {
         action: Action,
         words: &mut Words,
         random: &mut Random,
+        model: &mut Model,
     ) -> String {
         let times = |times: u32| 0..times;
         match action {
@@ -155,7 +156,10 @@ impl Notebook {
                 .map(|_| self.says_something("say", len, words, random))
                 .collect(),
             Action::Again => match self.last.clone() {
-                Some(saying) => self.says(saying),
+                Some(saying) => {
+                    model.ledger.retried(&saying.text);
+                    self.says(saying)
+                }
                 None => self.says_something("say", 10, words, random),
             },
             Action::Private(to, len) => self.asks(json!({
