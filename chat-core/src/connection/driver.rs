@@ -20,6 +20,7 @@ use super::config::ConnectionConfig;
 use super::error::ConnectionError;
 use super::rate::Pace;
 use super::scratch::Scratch;
+use super::stir::Stir;
 use super::telemetry::Telemetry;
 use crate::event::CloseReason;
 use crate::framing::Lines;
@@ -36,6 +37,8 @@ use crate::session::{Action, Done, Session, SessionHandle, Step};
 #[must_use = "a connection does nothing unless polled"]
 pub struct Connection<S, P> {
     stream: S,
+    /// Tells whether the stream may have something to read.
+    stir: Arc<Stir>,
     protocol: P,
     session: Session,
     runtime: Arc<dyn Runtime>,
@@ -162,6 +165,7 @@ where
             stalled_since: None,
             runtime: Arc::clone(runtime),
             stream,
+            stir: Arc::default(),
             protocol,
             config,
             phase: Phase::New,
@@ -283,7 +287,7 @@ where
             if let Some(reason) = self.read(cx, scratch, &mut budget)? {
                 return Poll::Ready(Ok(reason.into()));
             }
-            let output = self.write(cx, scratch, &mut budget)?;
+            let output = self.write(scratch, &mut budget)?;
             self.watch_for_stalling(&output);
             let Some((deadline, due)) = self.next_due() else {
                 break output;
@@ -332,7 +336,7 @@ where
         cx: &mut Context<'_>,
         scratch: &mut Scratch,
     ) -> io::Result<Poll<()>> {
-        Ok(match self.write(cx, scratch, &mut Budget::new())? {
+        Ok(match self.write(scratch, &mut Budget::new())? {
             Output::Empty => Poll::Ready(()),
             Output::Blocked => Poll::Pending,
             Output::Exhausted => {
@@ -406,6 +410,7 @@ where
             this.telemetry.open_spans(&this.session);
         }
         let _entered = this.telemetry.enter();
+        this.stir.set_task(cx.waker());
         let mut scratch = Scratch::take();
         let polled = this.poll_phases(cx, &mut scratch);
         this.telemetry.moved(&scratch.tally);

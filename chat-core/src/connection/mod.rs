@@ -5,6 +5,7 @@ mod driver;
 mod error;
 mod rate;
 mod scratch;
+mod stir;
 mod telemetry;
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -164,6 +166,69 @@ fn answers_and_messages_come_in_the_order_of_the_commands() {
     let expected = "[#general] alice: one\n* in #general (1): alice\n[#general] alice: two\n\
         ! there is no command /nope; /help lists them\n[#general] alice: three\n";
     assert_eq!(answers, expected);
+}
+
+#[test]
+fn a_stream_is_not_read_because_there_is_something_to_write() {
+    struct Counted(TestStream, Arc<AtomicUsize>);
+
+    impl AsyncRead for Counted {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Counted {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, buf)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_close(cx)
+        }
+    }
+
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let reads = Arc::new(AtomicUsize::new(0));
+    let (peer, stream) = duplex(1024);
+    let stream = Counted(stream, Arc::clone(&reads));
+    let mut bob = serve_connection(stream, TextProtocol::default(), &world.hub, &world.runtime);
+    let woken = Flag::set();
+    let mut settle = || {
+        while woken.take() {
+            let waker = Waker::from(Arc::clone(&woken));
+            let polled = Pin::new(&mut bob).poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        reads.swap(0, Ordering::Relaxed)
+    };
+    settle();
+    peer.receive();
+
+    alice.asks("listen\n");
+    assert_eq!(settle(), 0);
+    assert_eq!(peer.receive(), "[#general] alice: listen\n");
+    peer.send("yes\n");
+    assert_eq!(
+        settle(),
+        2,
+        "once for the line, and once to find that there is no other"
+    );
+    assert_eq!(peer.receive(), "[#general] guest-2: yes\n");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -51,7 +52,12 @@ where
                 return Ok(None);
             }
             let closing = if self.unread.is_empty() {
-                let read = match Pin::new(&mut self.stream).poll_read(cx, &mut scratch.input) {
+                let polled = if self.stir.is_stirred() {
+                    self.poll_stream(&mut scratch.input)
+                } else {
+                    Poll::Pending
+                };
+                let read = match polled {
                     Poll::Ready(Ok(read)) => read,
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                         continue;
@@ -80,6 +86,18 @@ where
                 return Ok(closing);
             }
         }
+    }
+
+    /// Reads from the stream, and notes whether there may be more.
+    fn poll_stream(&mut self, input: &mut [u8]) -> Poll<io::Result<usize>> {
+        let stir = Arc::clone(&self.stir);
+        stir.settle();
+        let polled =
+            Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(&stir.waker()), input);
+        if polled.is_ready() {
+            stir.stir();
+        }
+        polled
     }
 
     /// Handles the frames in `input`, and keeps what the budget does not reach.

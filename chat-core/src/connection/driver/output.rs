@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::io::{AsyncRead, AsyncWrite};
@@ -31,10 +32,13 @@ where
     /// Writes what is queued until nothing is left, the stream is full or the budget is used up.
     pub(super) fn write(
         &mut self,
-        cx: &mut Context<'_>,
         scratch: &mut Scratch,
         budget: &mut Budget,
     ) -> io::Result<Output> {
+        // Not the task's: a stream such as TLS may have to read before it can write.
+        let stir = Arc::clone(&self.stir);
+        let waker = stir.waker();
+        let cx = &mut Context::from_waker(&waker);
         let mut more = true;
         loop {
             if self.poll_unsent(cx, &mut scratch.tally)?.is_pending() {

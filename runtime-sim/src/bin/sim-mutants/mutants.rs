@@ -275,6 +275,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Poll::Pending"#,
     },
     Mutant {
+        name: "a stream that wakes is not asked",
+        file: "connection/stir.rs",
+        from: r#"        stir.stir();
+        stir.task.wake();"#,
+        to: r#"        stir.task.wake();"#,
+    },
+    Mutant {
+        name: "a stream that had something is not asked again",
+        file: "connection/driver/input.rs",
+        from: r#"        if polled.is_ready() {
+            stir.stir();"#,
+        to: r#"        if polled.is_pending() {
+            stir.stir();"#,
+    },
+    Mutant {
         name: "the idle timer is not moved",
         file: "connection/driver/input.rs",
         from: r#"                self.heard_at = self.runtime.now();
