@@ -57,6 +57,10 @@ pub struct Connection<S, P> {
     sent: usize,
     /// Whether the stream was written to since it was last flushed.
     unflushed: bool,
+    /// Whether what is queued was left for the next poll, so that more may come together.
+    holds_back: bool,
+    /// Whether more than one event was written at a time, the last time.
+    is_busy: bool,
     opened_at: Instant,
     heard_at: Instant,
     /// Whether the peer was pinged since it was last heard.
@@ -176,6 +180,8 @@ where
             unsent: Vec::new(),
             sent: 0,
             unflushed: false,
+            holds_back: false,
+            is_busy: false,
             alarm: None,
             telemetry: Telemetry::new(hub),
         }
@@ -284,9 +290,18 @@ where
     ) -> Poll<Result<Closing, ConnectionError>> {
         let mut budget = Budget::new();
         let output = loop {
+            let frames = budget.frames;
             if let Some(reason) = self.read(cx, scratch, &mut budget)? {
                 return Poll::Ready(Ok(reason.into()));
             }
+            let has_heard = budget.frames < frames;
+            if (has_heard || self.expects_more()) && !self.holds_back {
+                // Others may be about to speak too. Then it takes one write instead of two.
+                self.holds_back = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.holds_back = false;
             let output = self.write(scratch, &mut budget)?;
             self.watch_for_stalling(&output);
             let Some((deadline, due)) = self.next_due() else {

@@ -169,6 +169,46 @@ fn answers_and_messages_come_in_the_order_of_the_commands() {
 }
 
 #[test]
+fn what_several_say_at_the_same_time_takes_one_write_each() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    alice.settle();
+    alice.peer.receive();
+    alice.peer.send("one\n");
+    bob.peer.send("two\n");
+    assert!(alice.woken.take() && alice.poll().is_none());
+    assert!(bob.woken.take() && bob.poll().is_none());
+    assert_eq!(
+        (alice.peer.receive(), bob.peer.receive()),
+        Default::default()
+    );
+    for line in [&mut alice, &mut bob] {
+        assert_eq!(line.settle_counting().0, 1);
+        let both = "[#general] alice: one\n[#general] bob: two\n";
+        assert_eq!(line.peer.receive(), both);
+    }
+}
+
+#[test]
+fn a_single_message_to_a_quiet_member_is_written_at_once_and_to_a_busy_one_a_poll_later() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    alice.asks("zero\n");
+    bob.settle();
+    bob.peer.receive();
+    for (said, polls) in [
+        ("one\n", 1),
+        ("two\nthree\n", 1),
+        ("four\n", 2),
+        ("five\n", 1),
+    ] {
+        alice.asks(said);
+        assert_eq!(bob.settle_counting().0, polls, "{said}");
+        assert_eq!(bob.peer.receive().lines().count(), said.lines().count());
+    }
+}
+
+#[test]
 fn a_stream_is_not_read_because_there_is_something_to_write() {
     struct Counted(TestStream, Arc<AtomicUsize>);
 
@@ -238,7 +278,8 @@ fn a_message_wakes_the_others_and_nobody_twice() {
     alice.settle();
     alice.peer.receive();
     alice.peer.send("one\ntwo\n");
-    assert_eq!(alice.settle_counting().0, 1);
+    // Once to listen, and once to write, when others have had their say.
+    assert_eq!(alice.settle_counting().0, 2);
     assert_eq!(bob.settle_counting().0, 1);
     assert_eq!(
         bob.peer.receive(),

@@ -355,6 +355,11 @@ impl Outbox {
         }
     }
 
+    /// How many entries wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().queue.len()
+    }
+
     /// Leaves a waker for the order to close and, if `wants_events`, for the next push.
     pub(crate) fn fall_asleep(&self, waker: &Waker, wants_events: bool) -> Rest {
         let mut state = self.lock();

@@ -55,11 +55,19 @@ where
             // What the stream has no room for is kept.
             let piece = Scratch::OUTPUT.min(outbox.memory().session_share());
             more = outbox.take(piece, &mut scratch.taken);
+            if !scratch.taken.is_empty() {
+                self.is_busy = scratch.taken.len() > 1;
+            }
             for outgoing in scratch.taken.drain(..) {
                 self.encode(&outgoing, &mut scratch.output, &mut scratch.tally);
             }
             self.send(cx, &mut scratch.output, &mut scratch.tally)?;
         }
+    }
+
+    /// Whether there is less to write than there usually is, so that it is worth while to let others speak first.
+    pub(super) fn expects_more(&self) -> bool {
+        self.is_busy && self.session.outbox().len() == 1
     }
 
     fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {

@@ -275,6 +275,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         Poll::Pending"#,
     },
     Mutant {
+        name: "what is held back is never written",
+        file: "connection/driver.rs",
+        from: r#"                self.holds_back = true;
+                cx.waker().wake_by_ref();"#,
+        to: r#"                self.holds_back = true;"#,
+    },
+    Mutant {
         name: "a stream that wakes is not asked",
         file: "connection/stir.rs",
         from: r#"        stir.stir();
