@@ -1,0 +1,145 @@
+use std::env;
+use std::error::Error;
+use std::fs;
+use std::io;
+use std::time::Instant;
+
+use chat_bench::case::{Case, CaseError, Figures, Setting};
+use chat_bench::contest::Contestant;
+use chat_bench::machine::{Machine, Moment, Places};
+use chat_bench::process::pin_this_thread;
+use chat_bench::results::{Results, Sample};
+use chat_bench::{open_files, report, serve};
+
+use crate::options::{Options, Serve};
+
+/// How many open files the largest case needs on each side.
+const OPEN_FILES: u64 = 10_100;
+
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(Serve::Serve { kind, processor }) = options.serve {
+        if let Some(processor) = processor {
+            pin_this_thread(processor)?;
+        }
+        return Ok(serve::run(kind)?);
+    }
+    let results = measure(options)?;
+    if let Some(path) = &options.json {
+        fs::write(path, serde_json::to_string_pretty(&results)? + "\n")?;
+    }
+    if let Some(path) = &options.svg {
+        fs::write(path, report::svg(&results)?)?;
+    }
+    let tables = report::markdown(&results);
+    match &options.markdown {
+        Some(path) => fs::write(path, tables)?,
+        None => print!("{tables}"),
+    }
+    Ok(())
+}
+
+fn measure(options: &Options) -> Result<Results, Box<dyn Error>> {
+    if cfg!(debug_assertions) {
+        eprintln!("bench: built without --release, so the figures mean nothing");
+    }
+    if let Some(allowed) = open_files::allow_all()
+        && allowed < OPEN_FILES
+    {
+        eprintln!("bench: {allowed} open files are too few for the largest cases");
+    }
+    // Before there is but one processor left to see.
+    let (machine, places) = (Machine::here(), Places::choose());
+    pin_this_thread(places.load)?;
+    let contestants = options.contestants();
+    let date = jiff::Timestamp::now()
+        .strftime("%Y-%m-%d %H:%M UTC")
+        .to_string();
+    let (start, before) = (Instant::now(), Moment::now()?);
+    let mut samples = Vec::new();
+    let mut failures = 0;
+    for round in 0..options.rounds() {
+        let cases = options.cases();
+        for case in cases.iter().filter(|case| round < case.rounds) {
+            // Another one is first in each round, so that none always comes after the same.
+            let first = round % contestants.len();
+            for contestant in contestants[first..].iter().chain(&contestants[..first]) {
+                let seconds = start.elapsed().as_secs();
+                let place = format!(
+                    "{seconds:4} s, round {}, {}, {contestant}",
+                    round + 1,
+                    case.name
+                );
+                match sample(contestant, case, places, options) {
+                    Ok(figures) => {
+                        eprintln!("{place}: {}", in_short(&figures));
+                        samples.push(Sample {
+                            round,
+                            case: case.name,
+                            contestant: contestant.name().to_owned(),
+                            figures,
+                        });
+                    }
+                    Err(error) => {
+                        eprintln!("{place}: {error}");
+                        let does_not_apply = error
+                            .downcast_ref()
+                            .is_some_and(|error| matches!(error, CaseError::DoesNotApply { .. }));
+                        failures += usize::from(!does_not_apply);
+                    }
+                }
+            }
+        }
+    }
+    if failures > 0 {
+        return Err(io::Error::other(format!("{failures} measurements failed")).into());
+    }
+    Ok(Results {
+        command: command(),
+        date,
+        machine,
+        places,
+        seconds: options.duration().as_secs_f64(),
+        disturbance: before.until(&Moment::now()?),
+        contestants: contestants.iter().map(ToString::to_string).collect(),
+        samples,
+    })
+}
+
+fn sample(
+    contestant: &Contestant,
+    case: &Case,
+    places: Places,
+    options: &Options,
+) -> Result<Figures, Box<dyn Error>> {
+    let server = contestant.start(&env::current_exe()?, places.server)?;
+    let setting = Setting {
+        dialect: server.dialect,
+        address: server.address,
+        process: server.process,
+        duration: options.duration(),
+    };
+    Ok(case.run(&setting)?)
+}
+
+fn in_short(figures: &Figures) -> String {
+    match &figures.work {
+        Some(work) => format!(
+            "{:.3} µs CPU a delivery, {:.0} deliveries/s, p99 {:.0} µs",
+            work.cpu_us, work.per_second, work.latency.p99_us
+        ),
+        None => format!(
+            "{:.1} µs CPU and {:.0} bytes a connection",
+            figures.connecting.cpu_us, figures.connecting.bytes
+        ),
+    }
+}
+
+/// What was typed, as far as it matters.
+fn command() -> String {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let mut command = "cargo run --release --bin bench".to_owned();
+    if !arguments.is_empty() {
+        command += &format!(" -- {}", arguments.join(" "));
+    }
+    command
+}
