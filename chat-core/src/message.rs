@@ -38,7 +38,11 @@ impl Body {
         if text.len() > Self::MAX_BYTES {
             return Err(BodyError::TooLong { len: text.len() });
         }
-        if let Some(control) = text.chars().find(|c| c.is_control()) {
+        // Most messages are told by their bytes, many at a time. Control characters beyond ASCII begin with C2.
+        let suspicious = |byte| byte < b' ' || byte == 0x7f || byte == 0xc2;
+        if text.bytes().fold(false, |any, byte| any | suspicious(byte))
+            && let Some(control) = text.chars().find(|c| c.is_control())
+        {
             return Err(BodyError::Control(control));
         }
         Ok(Self(text.into()))
@@ -120,4 +124,24 @@ pub struct PrivateMessage {
     pub body: Body,
     /// When it was accepted, by the runtime's wall clock.
     pub at: SystemTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_the_control_characters_are_refused() {
+        for code in 0..=0x2100 {
+            let Some(c) = char::from_u32(code) else {
+                continue;
+            };
+            let parsed = Body::parse(&format!("a{c}é"));
+            if c.is_control() {
+                assert_eq!(parsed, Err(BodyError::Control(c)));
+            } else {
+                assert!(parsed.is_ok(), "{c:?}");
+            }
+        }
+    }
 }
