@@ -4,34 +4,56 @@ use super::short;
 use crate::case::{Case, Plan};
 use crate::results::{self, Figure, Results};
 
-/// Tables of everything: first what the library is measured by, then all figures of each case.
+/// Tables of everything: first the overview, then all figures of each case.
 pub fn markdown(results: &Results) -> String {
+    written(|out| {
+        write_overview(results, out)?;
+        for case in results.cases() {
+            writeln!(out, "\n**{}** (`{}`)\n", case.title, case.name)?;
+            details(results, case, figures_of(case), out)?;
+        }
+        Ok(())
+    })
+}
+
+/// What the library is measured by, in three tables.
+pub fn overview(results: &Results) -> String {
+    written(|out| write_overview(results, out))
+}
+
+fn written(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
     let mut out = String::new();
     // Writing to memory does not fail.
-    let _ = write(results, &mut out);
+    let _ = write(&mut out);
     out
 }
 
-fn write(results: &Results, out: &mut String) -> std::fmt::Result {
+fn write_overview(results: &Results, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}\n", conditions(results))?;
     writeln!(
         out,
         "Processor time per delivery in µs, and in brackets its ratio to the floor of the same round:\n"
     )?;
-    overview(results, out, results::cpu_per_delivery)?;
+    matrix(results, out, results::cpu_per_delivery)?;
     writeln!(
         out,
         "\np99 of the latency in µs, and in brackets its ratio:\n"
     )?;
-    overview(results, out, results::p99)?;
+    matrix(results, out, results::p99)?;
     for case in results.cases() {
-        writeln!(out, "\n**{}** (`{}`)\n", case.title, case.name)?;
-        match case.plan {
-            Plan::Idle { .. } => details(results, case, IDLE, out)?,
-            _ => details(results, case, WORK, out)?,
+        if matches!(case.plan, Plan::Idle { .. }) {
+            writeln!(out, "\n{}, who come in a room at a time:\n", case.title)?;
+            details(results, case, IDLE, out)?;
         }
     }
     Ok(())
+}
+
+fn figures_of(case: &Case) -> &'static [(&'static str, Figure)] {
+    match case.plan {
+        Plan::Idle { .. } => IDLE,
+        _ => WORK,
+    }
 }
 
 /// What to know of the machine before believing a figure.
@@ -68,7 +90,7 @@ fn conditions(results: &Results) -> String {
 }
 
 /// A row for each case, and a column for each server.
-fn overview(results: &Results, out: &mut String, figure: Figure) -> std::fmt::Result {
+fn matrix(results: &Results, out: &mut String, figure: Figure) -> std::fmt::Result {
     let names = results.contestants.join(" | ");
     writeln!(out, "| case | {names} |")?;
     writeln!(out, "| --- |{}", " --- |".repeat(results.contestants.len()))?;

@@ -30,6 +30,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &options.svg {
         fs::write(path, report::svg(&results)?)?;
     }
+    let overview = report::overview(&results);
+    for path in &options.page {
+        let page = report::with_overview(&fs::read_to_string(path)?, &overview);
+        let page = page.ok_or_else(|| format!("{} has no place for it", path.display()))?;
+        fs::write(path, page)?;
+    }
     let tables = report::markdown(&results);
     match &options.markdown {
         Some(path) => fs::write(path, tables)?,

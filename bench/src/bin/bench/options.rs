@@ -49,6 +49,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(crate) markdown: Option<PathBuf>,
 
+    /// Put the overview into a page, between its lines <!-- bench --> and <!-- /bench -->; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Vec<PathBuf>,
+
     #[command(subcommand)]
     pub(crate) serve: Option<Serve>,
 }
