@@ -114,6 +114,7 @@ async fn serve<N: Net + Runtime + 'static>(runtime: N) -> io::Result<()> {
     let hub = Hub::new(Arc::clone(&runtime), HubConfig::default());
     let mut config = ServerConfig::default();
     config.max_connections = 100_000;
+    config.max_per_address = None;
     config.connect_rate = None;
     config.connection.rate_limit = None;
     let server = Server::new(hub, runtime, config);
