@@ -17,6 +17,9 @@ struct Entry {
     /// What its sender was told.
     acknowledged: Option<(String, u64)>,
     refused: bool,
+    retried: bool,
+    /// Whether its name was settled: it counts as new if it is said again.
+    settled: bool,
 }
 
 impl Ledger {
@@ -37,9 +40,18 @@ impl Ledger {
         self.entries.entry(text.into()).or_default().refused = true;
     }
 
+    /// The name of a message will not be used again.
+    pub(super) fn settled(&mut self, room: &str, number: u64) {
+        let of_room = |(name, known): &(String, u64)| *known == number && *name == folded(room);
+        let mut entries = self.entries.values_mut();
+        if let Some(entry) = entries.find(|entry| entry.said.iter().any(of_room)) {
+            entry.settled = true;
+        }
+    }
+
     /// Something is said again, and may have a better answer this time.
     pub(crate) fn retried(&mut self, text: &str) {
-        self.entries.entry(text.into()).or_default().refused = false;
+        self.entries.entry(text.into()).or_default().retried = true;
     }
 
     /// How it does not add up, if it does not.
@@ -47,9 +59,10 @@ impl Ledger {
         self.entries.iter().find_map(|(text, entry)| {
             let said = &entry.said;
             let sound = match &entry.acknowledged {
+                _ if entry.settled => true,
                 _ if said.len() > 1 => false,
                 Some(acknowledged) => said.first() == Some(acknowledged),
-                None if entry.refused => said.is_empty(),
+                None if entry.refused && !entry.retried => said.is_empty(),
                 None => true,
             };
             (!sound).then(|| format!("{text:?}: {entry:?}"))

@@ -337,7 +337,9 @@ impl Model {
         };
         if let Some(place) = said.iter().position(|(known, _)| known == name) {
             self.sometimes.count(Sort::Settled);
-            said.drain(..=place);
+            for (_, number) in said.drain(..=place) {
+                self.ledger.settled(room, number);
+            }
         }
     }
 

@@ -135,6 +135,7 @@ impl Notebook {
         let mut text = self.request(hello, Asked::Hello);
         for saying in std::mem::take(&mut self.unanswered) {
             model.says_again();
+            model.ledger.retried(&saying.text);
             text += &self.says(saying);
         }
         text
@@ -243,8 +244,12 @@ impl Notebook {
             format!("m{names}")
         });
         let text = words.whole_text(len);
+        // Nothing may be settled that is being said again.
+        let is_again = |asked: &Asked| matches!(asked, Asked::Say(saying) if saying.again);
+        let mut outstanding = self.outstanding.iter();
+        let repeats = outstanding.any(|(_, asked)| is_again(asked)) || !self.unanswered.is_empty();
         let settled = match random.below(8) {
-            0 => self.settled.remove(&room),
+            0 if !repeats => self.settled.remove(&room),
             _ => None,
         };
         self.says(Saying {
@@ -385,6 +390,7 @@ impl Notebook {
                     model
                         .ledger
                         .acknowledged(&saying.room, &saying.text, number);
+                    self.settled.extend(Some(saying.room).zip(saying.name));
                 }
                 // The first time may have been another answer.
                 Some(_) if !saying.again => model.ledger.refused(&saying.text),
