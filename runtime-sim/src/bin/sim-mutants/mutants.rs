@@ -15,10 +15,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a push wakes nobody",
         file: "hub/outbox.rs",
-        from: r#"        self.push_back(entry);
-        self.wake(wakes);"#,
-        to: r#"        self.push_back(entry);
-        let _ = wakes;"#,
+        from: r#"        state.count(&self.memory, &mut wakes.lease);
+        state.wake(wakes);
+    }"#,
+        to: r#"        state.count(&self.memory, &mut wakes.lease);
+    }"#,
     },
     Mutant {
         name: "an order to close wakes nobody",
@@ -51,13 +52,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one message more than the limit",
         file: "hub/outbox.rs",
-        from: r#"self.room.entries + self.direct.entries < limits.messages"#,
-        to: r#"self.room.entries + self.direct.entries <= limits.messages"#,
+        from: r#"load.entries < limits.messages"#,
+        to: r#"load.entries <= limits.messages"#,
     },
     Mutant {
         name: "the limit of bytes is no limit",
         file: "hub/outbox.rs",
-        from: r#"self.room.bytes + self.direct.bytes + weight <= limits.bytes"#,
+        from: r#"load.bytes + weight <= limits.bytes"#,
         to: r#"self.room.bytes <= limits.bytes"#,
     },
     Mutant {
@@ -369,10 +370,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "events while a decision is awaited are lost",
         file: "connection/driver/input.rs",
         from: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
-                    return Ok(None);"#,
+                    self.deaf = false;"#,
         to: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
-                    self.unread.clear();
-                    return Ok(None);"#,
+                    self.deaf = false;
+                    self.unread.clear();"#,
     },
     Mutant {
         name: "the CR of CRLF stays",
@@ -637,8 +638,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a topic is not kept",
         file: "hub/room.rs",
-        from: r#"        self.topic = topic;"#,
-        to: r#"        drop(topic);"#,
+        from: r#"        self.topic = is_set.then(|| Arc::clone(&event));"#,
+        to: r#"        let _ = is_set;"#,
     },
     Mutant {
         name: "whoever waits for a session is not woken",
