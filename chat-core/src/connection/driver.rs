@@ -91,6 +91,7 @@ pub struct Connection<S, P> {
     telemetry: Telemetry,
 }
 
+/// What comes at the end is in a box, so that all the others need no room for it.
 enum Phase {
     /// Not polled yet.
     New,
@@ -99,12 +100,12 @@ enum Phase {
     /// Talking.
     Open,
     /// Sending what is queued, and the last words.
-    Draining(Ending),
+    Draining(Box<Ending>),
     /// Telling the peer that nothing more comes.
-    Closing(Ending),
+    Closing(Box<Ending>),
     /// Throwing away what the peer still sends, until it closes too or has been silent for a while, here
     /// counted from this instant on.
-    Lingering(Ending, Instant),
+    Lingering(Box<Ending>, Instant),
     Done,
 }
 
@@ -204,7 +205,7 @@ where
                 Phase::Knocking => {
                     let Poll::Ready(let_in) = self.session.poll_done(cx) else {
                         match self.session.outbox().fall_asleep(cx.waker(), false) {
-                            Rest::Closing(closing) => self.start_closing(closing),
+                            Rest::Closing(closing) => self.start_closing(*closing),
                             Rest::Asleep | Rest::Awake => return Poll::Pending,
                         }
                         continue;
@@ -316,7 +317,7 @@ where
         };
         let wants_events = output != Output::Blocked;
         let more = match self.session.outbox().fall_asleep(cx.waker(), wants_events) {
-            Rest::Closing(closing) => return Poll::Ready(Ok(closing)),
+            Rest::Closing(closing) => return Poll::Ready(Ok(*closing)),
             Rest::Awake => true,
             Rest::Asleep => {
                 output == Output::Exhausted || !budget.listens() || (self.deaf && !self.is_deaf())
@@ -340,10 +341,10 @@ where
         self.session.disconnect();
         self.session.outbox().seal(closing.clone(), farewell.into());
         self.unread = Vec::new();
-        self.phase = Phase::Draining(Ending {
+        self.phase = Phase::Draining(Box::new(Ending {
             reason: closing.reason,
             deadline: after(self.runtime.now(), within),
-        });
+        }));
     }
 
     fn poll_drained(
@@ -365,7 +366,7 @@ where
     fn poll_cut_off(
         &mut self,
         cx: &mut Context<'_>,
-        ending: Ending,
+        ending: Box<Ending>,
     ) -> Poll<Result<CloseReason, ConnectionError>> {
         ready!(self.poll_deadline(cx, ending.deadline));
         self.phase = Phase::Done;

@@ -121,7 +121,8 @@ struct State {
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
-    closing: Option<Closing>,
+    /// In a box, because hardly any connection has one, and all have room for it.
+    closing: Option<Box<Closing>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -155,7 +156,7 @@ pub(crate) enum Rest {
     /// There are events to take.
     Awake,
     /// It is to close.
-    Closing(Closing),
+    Closing(Box<Closing>),
 }
 
 impl Outbox {
@@ -386,7 +387,7 @@ impl Outbox {
     /// Takes nothing more but these last words. For the connection itself, when it starts to close.
     pub(crate) fn seal(&self, closing: Closing, last_words: Box<[u8]>) {
         let mut state = self.lock();
-        state.closing.get_or_insert(closing);
+        state.closing.get_or_insert_with(|| Box::new(closing));
         if !last_words.is_empty() {
             self.answer_bytes
                 .fetch_add(last_words.len(), Ordering::Relaxed);
@@ -675,6 +676,7 @@ impl State {
 
     fn close(&mut self, closing: Closing, wakes: &mut Wakes) {
         if self.closing.is_none() {
+            let closing = Box::new(closing);
             self.closing = Some(closing);
             self.wants_events = false;
             wakes.wakers.extend(self.waker.take());

@@ -29,7 +29,7 @@ use crate::store::{ClientId, HistoryRange};
 #[derive(Debug, Default)]
 pub struct JsonProtocol {
     /// The request that waits for a decision.
-    waiting: Option<(Id, Purpose)>,
+    waiting: Option<Box<(Id, Purpose)>>,
 }
 
 /// What all members read alike is encoded once.
@@ -216,7 +216,7 @@ impl JsonProtocol {
         match session.start(action) {
             Step::Done(done) => finish(&id, purpose, done, session),
             Step::Waiting => {
-                self.waiting = Some((id, purpose));
+                self.waiting = Some(Box::new((id, purpose)));
                 Flow::Wait
             }
         }
@@ -247,7 +247,10 @@ impl Protocol for JsonProtocol {
 
     fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
         match self.waiting.take() {
-            Some((id, purpose)) => finish(&id, purpose, done, session),
+            Some(waiting) => {
+                let (id, purpose) = *waiting;
+                finish(&id, purpose, done, session)
+            }
             None => Flow::Continue,
         }
     }
