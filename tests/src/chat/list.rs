@@ -294,6 +294,7 @@ macro_rules! __chat_cases {
                     room_full_leaves_everything_as_it_was,
                     away_is_whoever_may_come_back,
                     recipient_full_is_whoever_does_not_read,
+                    no_memory_is_told_where_something_would_be_kept,
                 }
                 once {
                     too_many_ids_is_told_before_the_room_has_the_message,

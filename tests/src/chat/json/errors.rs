@@ -370,3 +370,17 @@ pub(in crate::chat) fn too_many_ids_is_told_before_the_room_has_the_message(site
             .await;
     });
 }
+
+pub(in crate::chat) fn no_memory_is_told_where_something_would_be_kept(site: &dyn Site) {
+    let setup = Setup::with(|setup| setup.hub.max_memory = 0);
+    meet_both_with(site, setup, async |venue| {
+        let mut alice = venue.program("alice", &["rust"]).await;
+        let topic = json!({ "room": "rust", "text": "crabs" });
+        assert_eq!(alice.is_refused("topic", topic).await, "no_memory");
+        let none = alice.asks("topic", json!({ "room": "rust" })).await;
+        assert_eq!(none["topic"], json!(null));
+        // What need not be kept is said and heard as ever.
+        let number = alice.tells("rust", "hello").await;
+        alice.hears(message("rust", number, "alice", "hello")).await;
+    });
+}
