@@ -221,7 +221,7 @@ where
                     if self.poll_drained(cx, scratch)?.is_pending() {
                         // A peer that cannot write, because nobody reads, may not read either.
                         let _ = self.poll_hung_up(cx, scratch);
-                        return self.poll_cut_off(cx, ending);
+                        return self.poll_cut_off(cx, &ending);
                     }
                     self.phase = Phase::Closing(ending);
                 }
@@ -233,7 +233,7 @@ where
                             self.phase = Phase::Lingering(ending, self.runtime.now());
                         }
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-                        Poll::Pending => return self.poll_cut_off(cx, ending),
+                        Poll::Pending => return self.poll_cut_off(cx, &ending),
                     }
                 }
                 Phase::Lingering(ending, closed_at) => {
@@ -366,12 +366,12 @@ where
     fn poll_cut_off(
         &mut self,
         cx: &mut Context<'_>,
-        ending: Box<Ending>,
+        ending: &Ending,
     ) -> Poll<Result<CloseReason, ConnectionError>> {
         ready!(self.poll_deadline(cx, ending.deadline));
         self.phase = Phase::Done;
         Poll::Ready(Err(ConnectionError::CutOff {
-            reason: ending.reason,
+            reason: ending.reason.clone(),
         }))
     }
 

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Unlike times, instructions are the same whatever else the machine does. They do change with the compiler, with
-//! the standard library, and a little with the processor, for which the C library chooses its functions: the
-//! recorded ones say what they were made with. After a change of toolchain, or one that is worth what it
-//! costs, record them anew and commit `bench/micro/instructions.json`.
+//! valgrind, with the C library, and with what the processor can do, by which the library chooses its functions:
+//! the recorded ones say what they were made with. Where that is something else, nothing is compared, and it says so. After a
+//! change of toolchain, or one that is worth what it costs, record them anew and commit
+//! `bench/micro/instructions.json`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -51,7 +52,7 @@ type Step = fn(u64);
 /// The recorded counts.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Counts {
-    /// The compiler and the valgrind that they were made with.
+    /// All that they depend on beside the code: compiler, valgrind, C library, processor.
     made_with: Vec<String>,
     /// Instructions for each step.
     instructions: BTreeMap<String, u64>,
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
 fn compare() -> Result<(), Box<dyn Error>> {
     let recorded: Counts = serde_json::from_str(&fs::read_to_string(BASELINE)?)?;
     let counted = count()?;
+    let is_comparable = recorded.made_with == counted.made_with;
     let mut worse = Vec::new();
     for (step, &now) in &counted.instructions {
         let before = recorded.instructions.get(step).copied().unwrap_or(0);
@@ -93,14 +95,17 @@ fn compare() -> Result<(), Box<dyn Error>> {
             ));
         }
     }
+    if !is_comparable {
+        let (then, now) = (recorded.made_with.join(", "), counted.made_with.join(", "));
+        println!(
+            "NOT COMPARED: recorded with {then}; counted with {now}. Record them anew with --update"
+        );
+        return Ok(());
+    }
     if worse.is_empty() {
         return Ok(());
     }
-    let mut why = worse.join("; ");
-    if recorded.made_with != counted.made_with {
-        let (then, now) = (recorded.made_with.join(", "), counted.made_with.join(", "));
-        why += &format!(". The toolchain is another one: recorded with {then}, counted with {now}");
-    }
+    let why = worse.join("; ");
     Err(format!("{why}. If that is as it should be, record it with --update").into())
 }
 
@@ -118,7 +123,12 @@ fn update() -> Result<(), Box<dyn Error>> {
 
 fn count() -> Result<Counts, Box<dyn Error>> {
     let mut counts = Counts {
-        made_with: vec![first_line("rustc")?, first_line("valgrind")?],
+        made_with: vec![
+            first_line("rustc")?,
+            first_line("valgrind")?,
+            first_line("ldd")?,
+            processor(),
+        ],
         ..Counts::default()
     };
     for (step, _) in STEPS {
@@ -164,6 +174,21 @@ fn publish(members: usize, times: u64) {
         house.say(&body);
         house.deliver();
     }
+}
+
+/// What the processor can do, as far as functions are chosen by it.
+fn processor() -> String {
+    let mut processor = env::consts::ARCH.to_owned();
+    #[cfg(target_arch = "x86_64")]
+    for (feature, is_there) in [
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("ermsb", is_x86_feature_detected!("ermsb")),
+    ] {
+        if is_there {
+            processor += &format!(" {feature}");
+        }
+    }
+    processor
 }
 
 fn first_line(program: &str) -> Result<String, Box<dyn Error>> {
