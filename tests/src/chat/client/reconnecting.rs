@@ -162,7 +162,9 @@ pub(in crate::chat) fn a_client_gives_up_after_as_many_attempts_as_it_may_make(s
 
 pub(in crate::chat) fn closing_goes_on_over_the_next_connection(site: &dyn Site) {
     const MESSAGES: u64 = 50;
-    meet_both(site, async |venue| {
+    // The goodbye may be what is cut: then the server waits in vain, and bob waits for that to end.
+    let setup = Setup::with(|setup| setup.hub.resume_grace = Duration::from_secs(8));
+    meet_both_with(site, setup, async |venue| {
         let mut bob = venue.program("bob", &["rust"]).await;
         let (proxy, client, events) = through_a_proxy(&venue, options("alice")).await;
         client.join(&room("rust")).await.expect("it may join");
