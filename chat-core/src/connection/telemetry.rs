@@ -117,6 +117,10 @@ impl Telemetry {
         self.count_end(match ended {
             Ok(reason) => reason.code(),
             Err(ConnectionError::Io(_)) => "failed",
+            // Whoever takes nothing does not take the last words either.
+            Err(ConnectionError::CutOff {
+                reason: reason @ CloseReason::Stalled(_),
+            }) => reason.code(),
             Err(ConnectionError::CutOff { .. }) => "cut_off",
         });
     }

@@ -14,7 +14,8 @@ pub struct HubConfig {
     pub empty_rooms: usize,
     /// How many rooms there are at most, those that are empty and remembered not counted. Default: 10,000.
     pub max_rooms: usize,
-    /// How many rooms one session is in at most. Default: 100.
+    /// How many rooms one session is in at most. Default: 50, so that all connections of one address
+    /// together cannot take all rooms.
     pub max_rooms_per_session: usize,
     /// How many members a room has at most. Default: 100,000.
     pub max_members_per_room: usize,
@@ -57,7 +58,7 @@ impl Default for HubConfig {
             room_memory: MemoryLimits::default(),
             empty_rooms: 100,
             max_rooms: 10_000,
-            max_rooms_per_session: 100,
+            max_rooms_per_session: 50,
             max_members_per_room: 100_000,
             outbox: OutboxLimits::default(),
             max_memory: 256 * 1024 * 1024,

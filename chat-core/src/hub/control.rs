@@ -75,7 +75,7 @@ impl Hub {
             nick: self.config().server_nick.clone(),
         };
         let event = found.set_topic(who, topic, &mut wakes);
-        self.tell(wakes, event);
+        self.tell(wakes, event.ok_or_else(|| NoSuchRoom(room.clone()))?);
         Ok(())
     }
 

@@ -185,6 +185,39 @@ fn a_full_hub_remembers_nothing_and_refuses_what_takes_more() {
 }
 
 #[test]
+fn notes_of_what_was_missed_hold_up_a_session_that_goes_on_asking() {
+    const ROOMS: usize = 50;
+    let hub = hub(1024 * 1024);
+    let talker = join(&hub, 0, 0..ROOMS);
+    let asker = join(&hub, 1, 0..ROOMS);
+    let mut asked = 0;
+    // A connection hears no more of its peer then.
+    while asker.outbox().answer_bytes() <= Memory::FLOOR {
+        asker.reply(*b"pong\n");
+        asked += 1;
+        for room in 0..ROOMS {
+            say(&talker, room, 4_000);
+            listen(&talker, &mut BTreeMap::new());
+        }
+    }
+    assert!(asked < 5, "{asked} answers with notes behind each of them");
+    let notes = asker.outbox().audit().notes;
+    assert!(notes * 64 <= 2 * Memory::FLOOR, "{notes} notes");
+    listen(&asker, &mut BTreeMap::new());
+    assert_eq!(asker.outbox().answer_bytes(), 0);
+}
+
+#[test]
+fn an_answer_that_is_longer_than_there_is_memory_for_is_refused() {
+    let hub = hub(0);
+    let alice = join(&hub, 1, [0]);
+    listen(&alice, &mut BTreeMap::new());
+    assert_eq!(alice.try_reply(vec![0; Memory::FLOOR]), Ok(()));
+    let longer = alice.try_reply(vec![0; Memory::FLOOR + 1]);
+    assert_eq!(longer, Err(HubError::NoMemory));
+}
+
+#[test]
 fn what_a_parked_session_keeps_is_counted_until_it_is_gone() {
     let hub = hub(1024 * 1024);
     let alice = join(&hub, 1, [0]);

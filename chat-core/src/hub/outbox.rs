@@ -34,6 +34,11 @@ impl Outgoing {
         matches!(self, Self::Own(_) | Self::Reply(_))
     }
 
+    /// Whether the connection hears less from its peer while it waits: answers, and the notes that they keep apart.
+    fn holds_up_input(&self) -> bool {
+        self.is_answer() || matches!(self, Self::Missed(_))
+    }
+
     /// What a program hears of it: its own commands are answered by what they return.
     fn into_heard(self) -> Option<Heard> {
         match self {
@@ -47,7 +52,7 @@ impl Outgoing {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Room(event) | Self::Direct(event) | Self::Own(event) => event.weight(),
-            Self::Missed(_) => 64,
+            Self::Missed(_) => NOTE_WEIGHT,
             Self::Reply(bytes) => bytes.len(),
         }
     }
@@ -95,7 +100,7 @@ impl Wakes {
 pub(crate) struct Outbox {
     limits: OutboxLimits,
     memory: Arc<Memory>,
-    /// How many bytes of answers wait. Beside the lock, because the connection asks after every frame.
+    /// How many bytes of answers and notes wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
     /// Whether nothing that the session says is accepted any more, because everyone is about to be closed.
     hushed: AtomicBool,
@@ -114,6 +119,8 @@ struct State {
     lead: usize,
     room: Load,
     direct: Load,
+    /// How many notes there are that `answer_bytes` does not know of yet.
+    new_notes: usize,
     /// How much memory the entries have to themselves, and how much has been counted of that and of the
     /// queue's slots.
     entries_footprint: usize,
@@ -205,6 +212,7 @@ impl Outbox {
             if !state.drop_oldest_room_event() {
                 let end = state.queue.len();
                 state.note_missed(end, event);
+                self.count_notes(&mut state);
                 state.count(&self.memory, &mut wakes.lease);
                 state.wake(wakes);
                 return;
@@ -215,6 +223,7 @@ impl Outbox {
         wakes.peak = wakes.peak.max(state.level());
         state.push_back(Outgoing::Room(Arc::clone(event)));
         if made_way {
+            self.count_notes(&mut state);
             state.count(&self.memory, &mut wakes.lease);
         }
         state.wake(wakes);
@@ -251,6 +260,7 @@ impl Outbox {
         while !fits(&state) && state.drop_oldest_room_event() {
             wakes.dropped += 1;
         }
+        self.count_notes(&mut state);
         state.direct.add(weight);
         wakes.peak = wakes.peak.max(state.level());
         self.push(&mut state, Outgoing::Direct(event), wakes);
@@ -277,12 +287,17 @@ impl Outbox {
             state.close(CloseReason::SlowConsumer.into(), wakes);
             return;
         }
-        if answer.is_answer() {
-            self.answer_bytes
-                .fetch_add(answer.weight(), Ordering::Relaxed);
-        }
+        self.answer_bytes
+            .fetch_add(answer.weight(), Ordering::Relaxed);
         state.make_slot(&self.memory, &mut wakes.lease);
         self.push(&mut state, answer, wakes);
+    }
+
+    /// Lets notes hold up the input as well: each answer may be followed by one for each room.
+    fn count_notes(&self, state: &mut State) {
+        let notes = std::mem::take(&mut state.new_notes);
+        self.answer_bytes
+            .fetch_add(notes * NOTE_WEIGHT, Ordering::Relaxed);
     }
 
     fn push(&self, state: &mut State, entry: Outgoing, wakes: &mut Wakes) {
@@ -310,7 +325,7 @@ impl Outbox {
             && let Some(entry) = state.pop()
         {
             weight += entry.weight();
-            if entry.is_answer() {
+            if entry.holds_up_input() {
                 self.answer_bytes
                     .fetch_sub(entry.weight(), Ordering::Relaxed);
             }
@@ -325,7 +340,7 @@ impl Outbox {
     pub(crate) fn take_one(&self) -> Option<Outgoing> {
         let mut state = self.lock();
         let entry = state.pop()?;
-        if entry.is_answer() {
+        if entry.holds_up_input() {
             self.answer_bytes
                 .fetch_sub(entry.weight(), Ordering::Relaxed);
         }
@@ -378,10 +393,15 @@ impl Outbox {
         Rest::Asleep
     }
 
-    /// How many bytes of answers wait. A peer that asks but does not read is not heard any further
+    /// How many bytes of answers and notes wait. A peer that asks but does not read is not heard any further
     /// while there are many.
     pub(crate) fn answer_bytes(&self) -> usize {
         self.answer_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether an answer may be that long, now that this much memory is free.
+    pub(crate) fn may_answer(&self, bytes: usize) -> bool {
+        bytes <= self.memory.session_share() && bytes <= self.limits.bytes.max(ANSWERS_AT_LEAST)
     }
 
     /// Takes nothing more but these last words. For the connection itself, when it starts to close.
@@ -500,7 +520,10 @@ impl Outbox {
     }
 }
 
-/// How many bytes of answers may wait in any case, whatever the limit for events is.
+/// About how many bytes a note of what was missed has on the wire.
+const NOTE_WEIGHT: usize = 64;
+
+/// How many bytes of answers may wait in any case, whatever the limit for events is; so long may one be.
 const ANSWERS_AT_LEAST: usize = 1024 * 1024;
 
 /// How many entries an empty queue keeps memory for, so that quiet rooms do not allocate for every
@@ -662,6 +685,7 @@ impl State {
         };
         let note = Outgoing::Missed(Box::new(missed));
         self.entries_footprint += note.footprint();
+        self.new_notes += 1;
         self.queue.insert(place, note);
         if place == self.lead {
             self.lead += 1;

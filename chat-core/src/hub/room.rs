@@ -154,15 +154,16 @@ impl Room {
         Some(state.publish(&self.name, sender, kind, body, clock, wakes))
     }
 
-    /// Sets or takes away the topic in the name of `who`, who need not be in the room.
+    /// Sets or takes away the topic in the name of `who`, who need not be in the room; `None` if it was closed
+    /// meanwhile.
     pub(crate) fn set_topic(
         &self,
         who: Who,
         topic: Option<Body>,
         wakes: &mut Wakes,
-    ) -> Arc<SharedEvent> {
-        self.lock()
-            .set_topic(&self.name, who, topic, usize::MAX, wakes)
+    ) -> Option<Arc<SharedEvent>> {
+        let mut state = self.lock();
+        (!state.closed).then(|| state.set_topic(&self.name, who, topic, usize::MAX, wakes))
     }
 
     /// Takes a member out of the room, and announces it to everyone, the one who has to go included. Its seat is

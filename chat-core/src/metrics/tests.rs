@@ -178,6 +178,18 @@ fn a_message_that_fits_nowhere_is_dropped_too() {
 }
 
 #[test]
+fn whoever_takes_nothing_is_counted_as_such() {
+    let world = World::new();
+    let person = world.connect(TextProtocol::default(), 16);
+    world.says(&person, "/help\n");
+    for _ in 0..20 {
+        world.time.advance(Duration::from_secs(30));
+        world.says(&person, "\n");
+    }
+    world.shows([("chat_connections_closed_total{reason=\"stalled\"}", 1)]);
+}
+
+#[test]
 fn memory_is_what_the_hub_says() {
     let world = World::new();
     let person = world.person();

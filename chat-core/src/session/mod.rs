@@ -247,6 +247,21 @@ impl Session {
         wakes.wake();
     }
 
+    /// As [`reply`](Session::reply), for an answer whose length depends on others.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NoMemory`] when it takes more memory than there is to spare for one session, or more than may wait for
+    /// it in any case; nothing is sent then.
+    pub fn try_reply(&self, bytes: impl Into<Box<[u8]>>) -> Result<(), HubError> {
+        let bytes = bytes.into();
+        if !self.outbox.may_answer(bytes.len()) {
+            return Err(HubError::NoMemory);
+        }
+        self.reply(bytes);
+        Ok(())
+    }
+
     /// From now on the session outlives its connection for a while: others see no leave, and whoever has
     /// the token that is returned can [become](Action::Resume) it. Without a token it cannot be resumed,
     /// because the system gave no random bits.

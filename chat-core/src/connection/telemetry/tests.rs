@@ -75,7 +75,18 @@ impl Recorder {
     fn start() -> (Self, DefaultGuard) {
         let recorder = Self::default();
         let subscriber = Registry::default().with(recorder.clone());
-        (recorder, tracing::subscriber::set_default(subscriber))
+        let guard = tracing::subscriber::set_default(subscriber);
+        // Who is interested in an event is asked when it happens for the first time, in whichever test that is. If that
+        // is just now, in another thread, nobody has told it of this recorder.
+        let world = World::new();
+        let peer = world.connect(DetectProtocol::default());
+        world.asks(&peer, "/nick ann\n/join rust\n/quit\n");
+        peer.end();
+        world.time.run();
+        tracing::callsite::rebuild_interest_cache();
+        recorder.spans.lock().unwrap().clear();
+        recorder.events.lock().unwrap().clear();
+        (recorder, guard)
     }
 
     fn change(&self, id: &Id, change: impl FnOnce(&mut Recorded)) {

@@ -169,12 +169,14 @@ impl JsonProtocol {
             }
             "rooms" => {
                 let rooms = response::Rooms::of(session.hub());
-                Ok(answer(&id, rooms, session))
+                session.try_reply(response::ok(&id, rooms))?;
+                Ok(Flow::Continue)
             }
             "who" => {
                 let room = request.room()?;
                 let members = response::Members::of(&spelled(&room, session), session)?;
-                Ok(answer(&id, members, session))
+                session.try_reply(response::ok(&id, members))?;
+                Ok(Flow::Continue)
             }
             "history" => {
                 let room = request.room()?;

@@ -78,7 +78,7 @@ impl TextProtocol {
             Command::LogIn(credentials) => {
                 return self.start(Action::LogIn(credentials), session);
             }
-            Command::Rooms => self.tell_rooms(session),
+            Command::Rooms => self.tell_rooms(session)?,
             Command::Who => self.tell_who(session)?,
             Command::History(count) => self.tell_history(count, session)?,
             Command::Help => session.reply(command::HELP.as_bytes()),
@@ -134,7 +134,7 @@ impl TextProtocol {
         Ok(Flow::Continue)
     }
 
-    fn tell_rooms(&self, session: &Session) {
+    fn tell_rooms(&self, session: &Session) -> Result<(), Refusal> {
         let rooms = session.hub().rooms();
         let lines = rooms.iter().map(|room| {
             let plural = if room.members == 1 { "" } else { "s" };
@@ -144,7 +144,7 @@ impl TextProtocol {
         if reply.is_empty() {
             reply.push_str("* nobody is in any room\n");
         }
-        session.reply(reply.into_bytes());
+        Ok(session.try_reply(reply.into_bytes())?)
     }
 
     fn tell_who(&self, session: &Session) -> Result<(), Refusal> {
@@ -165,8 +165,7 @@ impl TextProtocol {
             on_line += nick.len() + 2;
         }
         lines.push('\n');
-        session.reply(lines.into_bytes());
-        Ok(())
+        Ok(session.try_reply(lines.into_bytes())?)
     }
 
     fn tell_history(&self, count: usize, session: &Session) -> Result<(), Refusal> {

@@ -84,10 +84,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "answers that are taken still count",
         file: "hub/outbox.rs",
-        from: r#"            if entry.is_answer() {
+        from: r#"            if entry.holds_up_input() {
                 self.answer_bytes
                     .fetch_sub(entry.weight(), Ordering::Relaxed);"#,
-        to: r#"            if entry.is_answer() {
+        to: r#"            if entry.holds_up_input() {
                 self.answer_bytes
                     .fetch_sub(entry.weight() / 2, Ordering::Relaxed);"#,
     },
