@@ -45,6 +45,8 @@ pub(crate) struct Person {
     /// The session that it waits for.
     pub(super) claim: Option<Claim>,
     connected_at: u64,
+    /// When the server let it in, which may be much later: a listener that has failed is left alone for a while.
+    opened_at: u64,
     /// Whether its address connects too fast.
     too_fast: bool,
     /// What the client has sent and the server has not handled.
@@ -82,6 +84,7 @@ impl Person {
             session: None,
             claim: None,
             connected_at: now,
+            opened_at: now,
             too_fast: false,
             sent: Vec::new(),
             skipping: false,
@@ -112,7 +115,7 @@ impl Person {
     /// Whether it has been open, and served, since before an instant.
     pub(crate) fn is_open_since(&self, at: u64) -> bool {
         let served = self.presence == Presence::Open && self.listens && !self.excused;
-        served && self.connected_at < at
+        served && self.opened_at < at
     }
 
     /// Tells it to close. The first order stands.
@@ -217,11 +220,12 @@ impl Model {
 
     /// The server opens the conversation with a client.
     pub(crate) fn opens(&mut self, id: Id) {
-        let session = self.new_session(id);
+        let (session, now) = (self.new_session(id), self.now);
         let Some(person) = self.people.get_mut(&id) else {
             return self.breaks(Promise::Frames, format!("nobody is connection {id}"));
         };
         person.session = Some(session);
+        person.opened_at = now;
         person.presence = Presence::Open;
         if person.too_fast {
             let detail = format!("connection {id} was let in although it came too fast");
