@@ -150,6 +150,8 @@ pub struct SharedEvent {
     encodings: Encodings,
     memory: Arc<Memory>,
     share: usize,
+    /// What it counts towards the bytes of an outbox. Kept, because each outbox asks more than once.
+    weight: usize,
 }
 
 impl SharedEvent {
@@ -162,8 +164,10 @@ impl SharedEvent {
 
     /// An event that takes `memory`, whatever is free of it: nobody waits for a slow reader.
     pub(crate) fn new(event: Event, memory: &Arc<Memory>) -> Arc<Self> {
-        memory.charge(event.weight() + Self::OVERHEAD);
+        let weight = event.weight();
+        memory.charge(weight + Self::OVERHEAD);
         Arc::new(Self {
+            weight,
             event,
             encodings: Encodings::default(),
             // Asked after it was counted, so that what is queued at the same time elsewhere cannot be
@@ -217,7 +221,7 @@ impl SharedEvent {
     }
 
     pub(crate) fn weight(&self) -> usize {
-        self.event.weight()
+        self.weight
     }
 
     /// How much one outbox, or one room, may hold for this event to be kept, as it was when this happened.
