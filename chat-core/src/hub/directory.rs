@@ -16,6 +16,7 @@ use crate::name::{Nick, RoomName};
 /// on their way to one; what goes on in a room is the room's own affair.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
+    /// Nicks as their owners spell them.
     nicks: HashMap<Nick, Owner>,
     rooms: BTreeMap<RoomName, Entry>,
     /// The rooms that nobody is in or listens to, by when they became so.
@@ -27,7 +28,6 @@ pub(super) struct Directory {
 
 #[derive(Debug)]
 struct Owner {
-    nick: Nick,
     session: SessionId,
     outbox: Arc<Outbox>,
 }
@@ -56,20 +56,16 @@ impl Directory {
         session: SessionId,
         outbox: &Arc<Outbox>,
     ) -> Result<(), HubError> {
-        match self.nicks.get_mut(nick) {
-            Some(owner) if owner.session != session => {
-                return Err(HubError::NickTaken(owner.nick.clone()));
+        match self.nicks.get_key_value(nick) {
+            Some((taken, owner)) if owner.session != session => {
+                return Err(HubError::NickTaken(taken.clone()));
             }
-            Some(owner) => owner.nick = nick.clone(),
-            None => {
-                let owner = Owner {
-                    nick: nick.clone(),
-                    session,
-                    outbox: Arc::clone(outbox),
-                };
-                self.nicks.insert(nick.clone(), owner);
-            }
+            // Otherwise the map would keep the old spelling.
+            Some(_) => drop(self.nicks.remove(nick)),
+            None => {}
         }
+        let outbox = Arc::clone(outbox);
+        self.nicks.insert(nick.clone(), Owner { session, outbox });
         Ok(())
     }
 
@@ -103,8 +99,8 @@ impl Directory {
     }
 
     pub(super) fn find(&self, nick: &Nick) -> Option<(Nick, Arc<Outbox>)> {
-        let owner = self.nicks.get(nick)?;
-        Some((owner.nick.clone(), Arc::clone(&owner.outbox)))
+        let (nick, owner) = self.nicks.get_key_value(nick)?;
+        Some((nick.clone(), Arc::clone(&owner.outbox)))
     }
 
     /// Finds or opens a room and keeps a seat in it; `true` if nobody else has one.

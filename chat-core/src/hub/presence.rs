@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Hub;
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
@@ -20,17 +22,37 @@ pub(crate) struct Presence {
     hub: Hub,
     id: SessionId,
     nick: Option<Nick>,
-    seats: Vec<Seat>,
+    /// In place as long as there is one, as hardly anybody is in several rooms.
+    seats: SmallVec<[Seat; 1]>,
     outbox: Arc<Outbox>,
     /// How many [evictions](Outbox::evictions) are known of; after another one, seats are looked at before
     /// they are believed in.
     evictions: u32,
     /// Only of those who give their messages names.
-    said: Option<Box<Said>>,
-    /// Of the memory of `said`.
-    said_charge: Charge,
-    pub(crate) account: Option<String>,
+    names: Option<Box<Names>>,
+    pub(crate) account: Option<Box<str>>,
     pub(crate) token: Option<ResumeToken>,
+}
+
+/// The names that somebody has given to messages, and the count of their memory.
+#[derive(Debug)]
+struct Names {
+    said: Said,
+    charge: Charge,
+}
+
+impl Names {
+    /// None yet.
+    fn new(hub: &Hub) -> Self {
+        Self {
+            said: Said::default(),
+            charge: Charge::new(hub.memory()),
+        }
+    }
+
+    fn count(&mut self) {
+        self.charge.set(self.said.footprint(0));
+    }
 }
 
 impl Presence {
@@ -40,11 +62,10 @@ impl Presence {
             hub: hub.clone(),
             id,
             nick: None,
-            seats: Vec::new(),
+            seats: SmallVec::new(),
             outbox,
             evictions: 0,
-            said: None,
-            said_charge: Charge::new(hub.memory()),
+            names: None,
             account: None,
             token: None,
         }
@@ -174,15 +195,15 @@ impl Presence {
 
     /// Forgets which messages were said before in `room` under `id` and the names before it.
     pub(crate) fn settle(&mut self, room: &RoomName, id: &ClientId) {
-        if let Some(said) = &mut self.said {
-            said.settle(room, id);
-            self.said_charge.set(said.footprint(0));
+        if let Some(names) = &mut self.names {
+            names.said.settle(room, id);
+            names.count();
         }
     }
 
     /// The number of a message that was said before, under `id`.
     pub(crate) fn number_of(&self, room: &RoomName, id: &ClientId) -> Option<u64> {
-        self.said.as_ref()?.number(room, id)
+        self.names.as_ref()?.said.number(room, id)
     }
 
     /// As [`say`](Self::say), once for each `id`. Tells whether it had been said before.
@@ -198,7 +219,10 @@ impl Presence {
         }
         let now = self.hub.now();
         let memory = self.hub.config().message_id_memory;
-        let said = self.said.get_or_insert_default();
+        let names = self
+            .names
+            .get_or_insert_with(|| Box::new(Names::new(&self.hub)));
+        let said = &mut names.said;
         said.make_room(now, memory)
             .map_err(|Full| HubError::TooManyIds {
                 limit: Said::CAPACITY,
@@ -211,9 +235,9 @@ impl Presence {
             }
         }
         let number = self.say(room, kind, body)?;
-        if let Some(said) = &mut self.said {
-            said.remember(now, room.clone(), id, number);
-            self.said_charge.set(said.footprint(0));
+        if let Some(names) = &mut self.names {
+            names.said.remember(now, room.clone(), id, number);
+            names.count();
         }
         Ok((number, false))
     }

@@ -14,25 +14,25 @@ use crate::runtime::Task;
 ///
 /// Displays as 32 hexadecimal digits; its `Debug` shows nothing, so that it does not end up in a log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ResumeToken(u128);
+pub struct ResumeToken([u8; 16]);
 
 impl ResumeToken {
     /// The token of these bits, which have to come from a source that nobody can predict.
     pub fn from_bits(bits: u128) -> Self {
-        Self(bits)
+        Self(bits.to_be_bytes())
     }
 
     /// Reads what [`Display`](fmt::Display) wrote.
     pub fn parse(token: &str) -> Option<Self> {
         let digits = token.len() == 32 && token.bytes().all(|b| b.is_ascii_hexdigit());
         let bits = digits.then(|| u128::from_str_radix(token, 16).ok())?;
-        bits.map(Self)
+        bits.map(Self::from_bits)
     }
 }
 
 impl fmt::Display for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 

@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -55,7 +55,9 @@ impl RoomName {
 
     /// The room where people start: `#general`.
     pub fn general() -> Self {
-        Self("general".into())
+        // Everybody who connects holds one.
+        static GENERAL: LazyLock<RoomName> = LazyLock::new(|| RoomName("general".into()));
+        GENERAL.clone()
     }
 }
 

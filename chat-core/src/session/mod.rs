@@ -488,7 +488,7 @@ impl Session {
         match allowed {
             Allowed::Connect => Ok(Done::Connected),
             Allowed::LogIn(account) => {
-                presence.account = Some(account.clone());
+                presence.account = Some(account.as_str().into());
                 Ok(Done::LoggedIn { account })
             }
             Allowed::TakeNick(nick) => presence.take_nick(nick).map(|()| Done::NickTaken),

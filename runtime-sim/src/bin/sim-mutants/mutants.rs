@@ -175,8 +175,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a nick is given twice",
         file: "hub/directory.rs",
-        from: r#"Some(owner) if owner.session != session => {"#,
-        to: r#"Some(owner) if owner.session != session && owner.session > session => {"#,
+        from: r#"Some((taken, owner)) if owner.session != session => {"#,
+        to: r#"Some((taken, owner)) if owner.session != session && owner.session > session => {"#,
     },
     Mutant {
         name: "the newest empty room is forgotten",
