@@ -1,6 +1,8 @@
 //! A connection from its first poll to its last: what comes in is in `input`, what goes out in `output`, and
-//! the clocks are in `watch`.
+//! the clocks are in `watch`. `backlog` and `delays` are what only some connections have.
 
+mod backlog;
+mod delays;
 mod input;
 mod output;
 mod watch;
@@ -13,6 +15,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use backlog::Backlog;
+use delays::Delays;
 use futures::io::{AsyncRead, AsyncWrite};
 use output::Output;
 
@@ -44,17 +48,10 @@ pub struct Connection<S, P> {
     runtime: Arc<dyn Runtime>,
     config: Arc<ConnectionConfig>,
     phase: Phase,
-    /// Whether the protocol waits for an action of the session, and since when.
-    waiting: bool,
-    waiting_since: Instant,
     /// Whether the peer has said that nothing more comes.
     ended: bool,
     lines: Lines,
-    /// Input that has been read and not been handled yet; empty most of the time.
-    unread: Vec<u8>,
-    /// Output that the stream had no room for, and how much of it has gone since.
-    unsent: Vec<u8>,
-    sent: usize,
+    backlog: Option<Box<Backlog>>,
     /// Whether the stream was written to since it was last flushed.
     unflushed: bool,
     /// Whether what is queued was left for the next poll, so that more may come together.
@@ -69,22 +66,14 @@ pub struct Connection<S, P> {
     /// moment.
     introduced: bool,
     greeted: bool,
-    /// How the peer keeps to the rate limit, and how many bytes it has sent since its last frame.
-    pace: Option<Pace>,
+    /// How the peer keeps to the rate limit, if there is one, and how many bytes it has sent since its last frame.
+    pace: Pace,
     unframed: usize,
     /// Whether the peer has to take answers before it is heard again, when that was looked at last.
     deaf: bool,
-    /// Until when nothing more is heard from a peer that is too fast, and since when there has always been
-    /// more to hear than it may say.
-    held_until: Option<Instant>,
-    held_since: Option<Instant>,
-    /// While there is still something to hear of what came during a wait: the time that this is reckoned to
-    /// have come at, so that the wait is not held against the peer.
-    catching_up: Option<Instant>,
-    /// Whether the stream has taken something in this poll, and since when it has not while there was
-    /// something to take.
+    delays: Option<Box<Delays>>,
+    /// Whether the stream has taken something in this poll.
     progressed: bool,
-    stalled_since: Option<Instant>,
     /// Of the memory of its buffers.
     charge: Charge,
     alarm: Option<Alarm>,
@@ -104,8 +93,8 @@ enum Phase {
     /// Telling the peer that nothing more comes.
     Closing(Box<Ending>),
     /// Throwing away what the peer still sends, until it closes too or has been silent for a while, here
-    /// counted from this instant on.
-    Lingering(Box<Ending>, Instant),
+    /// counted from [`Ending::closed_at`] on.
+    Lingering(Box<Ending>),
     Done,
 }
 
@@ -114,6 +103,8 @@ enum Phase {
 struct Ending {
     reason: CloseReason,
     deadline: Instant,
+    /// When the peer was told that nothing more comes; before that, when it was decided to close.
+    closed_at: Instant,
 }
 
 /// What one poll may still do, so that one busy connection does not starve the others.
@@ -161,25 +152,18 @@ where
             pinged: false,
             introduced: false,
             greeted: false,
-            pace: config.rate_limit.map(|limit| Pace::new(limit, now)),
+            pace: Pace::new(now),
             unframed: 0,
-            held_until: None,
-            held_since: None,
-            catching_up: None,
+            delays: None,
             progressed: false,
-            stalled_since: None,
             runtime: Arc::clone(runtime),
             stream,
             stir: Arc::default(),
             protocol,
             config,
             phase: Phase::New,
-            waiting: false,
-            waiting_since: now,
             ended: false,
-            unread: Vec::new(),
-            unsent: Vec::new(),
-            sent: 0,
+            backlog: None,
             unflushed: false,
             holds_back: false,
             is_busy: false,
@@ -230,14 +214,19 @@ where
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
                             self.session.outbox().set_drained();
-                            self.phase = Phase::Lingering(ending, self.runtime.now());
+                            let closed_at = self.runtime.now();
+                            self.phase = Phase::Lingering(Box::new(Ending {
+                                closed_at,
+                                ..*ending
+                            }));
                         }
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                         Poll::Pending => return self.poll_cut_off(cx, &ending),
                     }
                 }
-                Phase::Lingering(ending, closed_at) => {
-                    let (ending, closed_at) = (ending.clone(), *closed_at);
+                Phase::Lingering(ending) => {
+                    let ending = ending.clone();
+                    let closed_at = ending.closed_at;
                     if self.poll_hung_up(cx, scratch).is_pending() {
                         let patience = after(self.heard_at.max(closed_at), self.config.linger);
                         let limit = after(closed_at, self.config.close_timeout);
@@ -275,8 +264,7 @@ where
         match flow {
             Flow::Continue => None,
             Flow::Wait => {
-                self.waiting = true;
-                self.waiting_since = self.runtime.now();
+                self.delays_mut().waiting_since = Some(self.runtime.now());
                 None
             }
             Flow::Close(reason) => Some(reason),
@@ -340,10 +328,12 @@ where
         self.session.outbox().seal(closing.clone(), Box::default());
         self.session.disconnect();
         self.session.outbox().seal(closing.clone(), farewell.into());
-        self.unread = Vec::new();
+        self.take_unread();
+        let now = self.runtime.now();
         self.phase = Phase::Draining(Box::new(Ending {
             reason: closing.reason,
-            deadline: after(self.runtime.now(), within),
+            deadline: after(now, within),
+            closed_at: now,
         }));
     }
 
@@ -409,7 +399,11 @@ impl<S, P> Connection<S, P> {
 
     /// How many bytes of memory its own buffers take.
     pub(super) fn buffered(&self) -> usize {
-        self.lines.buffered() + self.unread.capacity() + self.unsent.capacity()
+        let backlog = self
+            .backlog
+            .as_ref()
+            .map_or(0, |backlog| backlog.footprint());
+        self.lines.buffered() + backlog
     }
 }
 
@@ -437,6 +431,8 @@ where
             this.session.disconnect();
             this.telemetry.ended(ended);
         }
+        this.forget_backlog();
+        this.forget_delays();
         this.charge.set(this.buffered());
         polled
     }

@@ -67,22 +67,21 @@ impl fmt::Display for RateLimit {
 pub struct RateLimitError;
 
 /// Keeps to a [`RateLimit`], by the generic cell rate algorithm (ITU-T I.371): all there is to remember
-/// is when the next one would be due at an even pace.
+/// is when the next one would be due at an even pace. The limit is the same one each time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    limit: RateLimit,
     due: Instant,
 }
 
 impl Pace {
-    pub(crate) fn new(limit: RateLimit, now: Instant) -> Self {
-        Self { limit, due: now }
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { due: now }
     }
 
     /// Whether one may come now, or else when.
-    pub(crate) fn check(&self, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn check(&self, limit: RateLimit, now: Instant) -> Result<(), Instant> {
         // A burst may come that much before it is due.
-        let tolerance = self.limit.interval() * (self.limit.burst - 1);
+        let tolerance = limit.interval() * (limit.burst - 1);
         match self.due.checked_sub(tolerance) {
             Some(earliest) if earliest > now => Err(earliest),
             _ => Ok(()),
@@ -90,8 +89,8 @@ impl Pace {
     }
 
     /// Counts one that came.
-    pub(crate) fn count(&mut self, now: Instant) {
-        self.due = after(self.due.max(now), self.limit.interval());
+    pub(crate) fn count(&mut self, limit: RateLimit, now: Instant) {
+        self.due = after(self.due.max(now), limit.interval());
     }
 
     /// Whether nothing of what came lately matters any more.
@@ -126,16 +125,16 @@ mod tests {
     #[test]
     fn a_burst_comes_at_once_and_the_rest_at_an_even_pace() {
         let start = TestRuntime::new().now();
-        let limit = "3/3".parse().unwrap();
-        let mut pace = Pace::new(limit, start);
+        let limit: RateLimit = "3/3".parse().unwrap();
+        let mut pace = Pace::new(start);
         for _ in 0..3 {
-            assert_eq!(pace.check(start), Ok(()));
-            pace.count(start);
+            assert_eq!(pace.check(limit, start), Ok(()));
+            pace.count(limit, start);
         }
         let second = Duration::from_secs(1);
-        assert_eq!(pace.check(start), Err(start + second));
-        pace.count(start + second);
-        assert_eq!(pace.check(start + second), Err(start + 2 * second));
+        assert_eq!(pace.check(limit, start), Err(start + second));
+        pace.count(limit, start + second);
+        assert_eq!(pace.check(limit, start + second), Err(start + 2 * second));
         assert!(!pace.is_rested(start + second));
         assert!(pace.is_rested(start + 4 * second));
     }
@@ -156,7 +155,8 @@ mod tests {
         ) {
             let start = TestRuntime::new().now();
             let period = Duration::from_millis(interval * u64::from(burst));
-            let mut pace = Pace::new(RateLimit::new(burst, period).unwrap(), start);
+            let limit = RateLimit::new(burst, period).unwrap();
+            let mut pace = Pace::new(start);
             let full = u64::from(burst) * interval;
             // Filled to the millisecond: a token is worth an interval of them.
             let mut bucket = full;
@@ -164,16 +164,16 @@ mod tests {
             for wait in waits {
                 now += Duration::from_millis(wait);
                 bucket = (bucket + wait).min(full);
-                let allowed = pace.check(now);
+                let allowed = pace.check(limit, now);
                 prop_assert_eq!(allowed.is_ok(), bucket >= interval);
                 match allowed {
                     Ok(()) => {
-                        pace.count(now);
+                        pace.count(limit, now);
                         bucket -= interval;
                     }
                     Err(at) => {
                         prop_assert_eq!(at - now, Duration::from_millis(interval - bucket));
-                        prop_assert!(pace.check(at).is_ok());
+                        prop_assert!(pace.check(limit, at).is_ok());
                     }
                 }
             }

@@ -658,6 +658,15 @@ fn an_idle_connection_owns_no_buffer() {
     assert_eq!(alice.connection.buffered(), 0);
 }
 
+/// On a machine of 64 bits, beside the stream. What only some connections need belongs into a box of its own
+/// (`driver::backlog`, `driver::delays`); `docs/PERFORMANCE.md` has where an idle member's memory goes.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_connection_takes_little_memory_before_it_needs_more() {
+    let connection = size_of::<Connection<(), TextProtocol>>();
+    assert!(connection <= 448, "{connection} bytes");
+}
+
 #[test]
 fn one_read_error_of_interruption_changes_nothing() {
     let world = World::new();

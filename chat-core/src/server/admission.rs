@@ -93,10 +93,10 @@ impl Admission {
         };
         admitted.sweep(now);
         let origin = admitted.origins.entry(ip).or_default();
-        let pace = origin.pace.get_or_insert_with(|| Pace::new(limit, now));
-        pace.check(now)
+        let pace = origin.pace.get_or_insert_with(|| Pace::new(now));
+        pace.check(limit, now)
             .map_err(|_| CloseReason::ConnectingTooFast)?;
-        pace.count(now);
+        pace.count(limit, now);
         Ok(())
     }
 

@@ -32,7 +32,7 @@ where
         budget: &mut Budget,
     ) -> io::Result<Option<CloseReason>> {
         loop {
-            while self.waiting {
+            while self.is_waiting() {
                 let Poll::Ready(done) = self.session.poll_done(cx) else {
                     self.deaf = false;
                     return Ok(None);
@@ -48,10 +48,11 @@ where
                 return Ok(Some(CloseReason::PeerClosed));
             }
             self.deaf = self.is_deaf();
-            if !budget.listens() || self.deaf || self.held_until.is_some() {
+            if !budget.listens() || self.deaf || self.delays().held_until.is_some() {
                 return Ok(None);
             }
-            let closing = if self.unread.is_empty() {
+            let unread = self.take_unread();
+            let closing = if unread.is_empty() {
                 let polled = if self.stir.is_stirred() {
                     self.poll_stream(&mut scratch.input)
                 } else {
@@ -64,8 +65,7 @@ where
                     }
                     Poll::Ready(Err(error)) => return Err(error),
                     Poll::Pending => {
-                        self.held_since = None;
-                        self.catching_up = None;
+                        self.hold_no_more();
                         return Ok(None);
                     }
                 };
@@ -79,7 +79,6 @@ where
                     self.handle_input(&scratch.input[..read], budget, &mut scratch.tally)
                 }
             } else {
-                let unread = std::mem::take(&mut self.unread);
                 self.handle_input(&unread, budget, &mut scratch.tally)
             };
             if closing.is_some() {
@@ -120,10 +119,11 @@ where
                 return Some(reason);
             }
         }
-        while budget.frames > 0 && !self.is_deaf() && !self.waiting {
+        while budget.frames > 0 && !self.is_deaf() && !self.is_waiting() {
             if !input.is_empty() && self.is_too_fast() {
                 break;
             }
+            let now = self.reckoned_now();
             let offered = input.len();
             let Some(frame) = self.lines.next(&mut input) else {
                 self.count_unframed(offered);
@@ -132,8 +132,8 @@ where
             self.unframed = 0;
             budget.frames -= 1;
             tally.frames += 1;
-            if let Some(pace) = &mut self.pace {
-                pace.count(self.catching_up.unwrap_or(self.heard_at));
+            if let Some(limit) = self.config.rate_limit {
+                self.pace.count(limit, now);
             }
             let flow = self.protocol.handle_frame(frame, &mut self.session);
             self.lines.set_limit(self.protocol.max_frame());
@@ -141,7 +141,7 @@ where
                 return Some(reason);
             }
         }
-        self.unread = input.to_vec();
+        self.keep_unread(input);
         None
     }
 
@@ -159,51 +159,52 @@ where
     fn count_unframed(&mut self, bytes: usize) {
         self.unframed += bytes;
         let now = self.reckoned_now();
-        if let Some(pace) = &mut self.pace {
+        if let Some(limit) = self.config.rate_limit {
             while self.unframed > self.protocol.max_frame() {
                 self.unframed -= self.protocol.max_frame().max(1);
-                pace.count(now);
+                self.pace.count(limit, now);
             }
         }
     }
 
     /// Whether the peer has to wait before it is heard again, because it has said too much.
     fn is_too_fast(&mut self) -> bool {
-        let Some(pace) = &self.pace else {
+        let Some(limit) = self.config.rate_limit else {
             return false;
         };
-        let Err(until) = pace.check(self.reckoned_now()) else {
+        let Err(until) = self.pace.check(limit, self.reckoned_now()) else {
             return false;
         };
-        if let Some(reckoned) = &mut self.catching_up
-            && until <= self.runtime.now()
-        {
-            *reckoned = until;
+        if self.delays().catching_up.is_some() && until <= self.runtime.now() {
+            self.delays_mut().catching_up = Some(until);
             return false;
         }
-        self.held_until = Some(until);
-        self.held_since.get_or_insert(self.heard_at);
+        let heard_at = self.heard_at;
+        let delays = self.delays_mut();
+        delays.held_until = Some(until);
+        delays.held_since.get_or_insert(heard_at);
         true
     }
 
     /// When the frame that is heard now is reckoned to have come, for the rate limit.
     fn reckoned_now(&self) -> Instant {
-        self.catching_up.unwrap_or(self.heard_at)
+        self.delays().catching_up.unwrap_or(self.heard_at)
     }
 
     /// Goes on hearing the peer after a wait that it has no part in: what came meanwhile may be as much as
     /// the rate allows in that time, and the time does not count as flooding.
     fn end_wait(&mut self) {
-        self.waiting = false;
-        if self.pace.is_none() {
-            return;
-        }
         let now = self.runtime.now();
-        let waited = now.saturating_duration_since(self.waiting_since);
-        if let Some(since) = &mut self.held_since {
+        let is_paced = self.config.rate_limit.is_some();
+        let delays = self.delays_mut();
+        let Some(waiting_since) = delays.waiting_since.take().filter(|_| is_paced) else {
+            return;
+        };
+        let waited = now.saturating_duration_since(waiting_since);
+        if let Some(since) = &mut delays.held_since {
             *since = after(*since, waited).min(now);
         }
-        self.catching_up.get_or_insert(self.waiting_since);
+        delays.catching_up.get_or_insert(waiting_since);
     }
 
     /// Whether the peer has to take answers before it is heard again.

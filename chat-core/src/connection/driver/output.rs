@@ -102,7 +102,8 @@ where
                     sent += written;
                 }
                 Poll::Pending => {
-                    self.unsent.extend_from_slice(&output[sent..]);
+                    let backlog = self.backlog.get_or_insert_default();
+                    backlog.unsent.extend_from_slice(&output[sent..]);
                     break;
                 }
             }
@@ -113,21 +114,23 @@ where
 
     /// Writes what the stream had no room for.
     fn poll_unsent(&mut self, cx: &mut Context<'_>, tally: &mut Tally) -> io::Result<Poll<()>> {
-        while self.sent < self.unsent.len() {
-            match poll_write(Pin::new(&mut self.stream), cx, &self.unsent[self.sent..])? {
+        let Some(backlog) = &mut self.backlog else {
+            return Ok(Poll::Ready(()));
+        };
+        while backlog.sent < backlog.unsent.len() {
+            let rest = &backlog.unsent[backlog.sent..];
+            match poll_write(Pin::new(&mut self.stream), cx, rest)? {
                 Poll::Ready(written) => {
                     tally.sent_bytes += written as u64;
                     self.unflushed = true;
                     self.progressed = true;
-                    self.sent += written;
+                    backlog.sent += written;
                 }
                 Poll::Pending => return Ok(Poll::Pending),
             }
         }
-        if self.sent > 0 {
-            self.unsent = Vec::new();
-            self.sent = 0;
-        }
+        backlog.unsent = Vec::new();
+        backlog.sent = 0;
         Ok(Poll::Ready(()))
     }
 

@@ -31,9 +31,11 @@ where
     pub(super) fn watch_for_stalling(&mut self, output: &Output) {
         let progressed = std::mem::take(&mut self.progressed);
         if *output != Output::Blocked {
-            self.stalled_since = None;
-        } else if progressed || self.stalled_since.is_none() {
-            self.stalled_since = Some(self.runtime.now());
+            if let Some(delays) = &mut self.delays {
+                delays.stalled_since = None;
+            }
+        } else if progressed || self.delays().stalled_since.is_none() {
+            self.delays_mut().stalled_since = Some(self.runtime.now());
         }
     }
 
@@ -47,10 +49,11 @@ where
             }
         };
         let config = &self.config;
+        let delays = self.delays();
         if self.session.nick().is_some() {
             // Whoever is held back has more to say.
             if let Some(patience) = config.idle_timeout
-                && self.held_until.is_none()
+                && delays.held_until.is_none()
             {
                 consider(
                     self.heard_at,
@@ -71,17 +74,17 @@ where
         {
             consider(self.opened_at, patience, Due::Greeting);
         }
-        if let Some(until) = self.held_until {
+        if let Some(until) = delays.held_until {
             consider(until, Duration::ZERO, Due::Release);
         }
         // A wait for the policy is not the peer's doing.
-        if let Some(since) = self.held_since
-            && !self.waiting
+        if let Some(since) = delays.held_since
+            && delays.waiting_since.is_none()
             && let Some(patience) = config.flood_timeout
         {
             consider(since, patience, Due::End(CloseReason::Flooding));
         }
-        if let Some(since) = self.stalled_since
+        if let Some(since) = delays.stalled_since
             && let Some(patience) = config.write_timeout
         {
             consider(since, patience, Due::End(CloseReason::Stalled(patience)));
@@ -98,8 +101,10 @@ where
                 self.follow(flow)
             }
             Due::Release => {
-                self.held_until = None;
-                self.catching_up = None;
+                if let Some(delays) = &mut self.delays {
+                    delays.held_until = None;
+                    delays.catching_up = None;
+                }
                 self.heard_at = self.runtime.now();
                 None
             }

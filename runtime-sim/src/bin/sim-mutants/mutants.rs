@@ -246,8 +246,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what a full stream left is sent again",
         file: "connection/driver/output.rs",
-        from: r#"self.unsent.extend_from_slice(&output[sent..]);"#,
-        to: r#"self.unsent.extend_from_slice(output);"#,
+        from: r#"unsent.extend_from_slice(&output[sent..]);"#,
+        to: r#"unsent.extend_from_slice(output);"#,
     },
     Mutant {
         name: "an interrupted read is an error",
@@ -307,9 +307,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "nobody is ever idle",
         file: "connection/driver/watch.rs",
-        from: r#"                && self.held_until.is_none()
+        from: r#"                && delays.held_until.is_none()
 "#,
-        to: r#"                && self.stalled_since.is_some()
+        to: r#"                && delays.stalled_since.is_some()
 "#,
     },
     Mutant {
@@ -329,9 +329,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "input beyond the budget is lost",
         file: "connection/driver/input.rs",
-        from: r#"        self.unread = input.to_vec();
+        from: r#"        self.keep_unread(input);
         None"#,
-        to: r#"        self.unread = input[..input.len() / 2].to_vec();
+        to: r#"        self.keep_unread(&input[..input.len() / 2]);
         None"#,
     },
     Mutant {
@@ -373,7 +373,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
                     self.deaf = false;"#,
         to: r#"                let Poll::Ready(done) = self.session.poll_done(cx) else {
                     self.deaf = false;
-                    self.unread.clear();"#,
+                    self.take_unread();"#,
     },
     Mutant {
         name: "the CR of CRLF stays",
@@ -632,7 +632,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "connections of an address are not counted",
         file: "server/admission.rs",
-        from: r#"        pace.count(now);"#,
+        from: r#"        pace.count(limit, now);"#,
         to: r#"        let _ = pace;"#,
     },
     Mutant {
