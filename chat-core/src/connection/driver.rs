@@ -77,6 +77,8 @@ pub struct Connection<S, P> {
     /// Of the memory of its buffers.
     charge: Charge,
     alarm: Option<Alarm>,
+    /// Whether nothing has changed that could be due since the alarm was set.
+    knows_due: bool,
     telemetry: Telemetry,
 }
 
@@ -115,12 +117,20 @@ struct Budget {
 }
 
 impl Budget {
+    const BYTES: usize = 64 * 1024;
+    const FRAMES: usize = 32;
+
     fn new() -> Self {
         Self {
-            bytes: 64 * 1024,
-            frames: 32,
+            bytes: Self::BYTES,
+            frames: Self::FRAMES,
             writes: 8,
         }
+    }
+
+    /// Whether something was read or handled.
+    fn has_heard(&self) -> bool {
+        self.bytes < Self::BYTES || self.frames < Self::FRAMES
     }
 
     /// Whether more may be read.
@@ -168,6 +178,7 @@ where
             holds_back: false,
             is_busy: false,
             alarm: None,
+            knows_due: false,
             telemetry: Telemetry::new(hub),
         }
     }
@@ -205,7 +216,7 @@ where
                     if self.poll_drained(cx, scratch)?.is_pending() {
                         // A peer that cannot write, because nobody reads, may not read either.
                         let _ = self.poll_hung_up(cx, scratch);
-                        return self.poll_cut_off(cx, &ending);
+                        return self.poll_cut_off(&ending);
                     }
                     self.phase = Phase::Closing(ending);
                 }
@@ -221,7 +232,7 @@ where
                             }));
                         }
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-                        Poll::Pending => return self.poll_cut_off(cx, &ending),
+                        Poll::Pending => return self.poll_cut_off(&ending),
                     }
                 }
                 Phase::Lingering(ending) => {
@@ -231,7 +242,7 @@ where
                         let patience = after(self.heard_at.max(closed_at), self.config.linger);
                         let limit = after(closed_at, self.config.close_timeout);
                         let deadline = ending.deadline.min(patience).min(limit);
-                        if self.poll_deadline(cx, deadline).is_pending() {
+                        if self.poll_deadline(deadline).is_pending() {
                             return Poll::Pending;
                         }
                     }
@@ -284,6 +295,7 @@ where
                 return Poll::Ready(Ok(reason.into()));
             }
             let has_heard = budget.frames < frames;
+            self.knows_due &= !budget.has_heard();
             if (has_heard || self.expects_more()) && !self.holds_back {
                 // Others may be about to speak too. Then it takes one write instead of two.
                 self.holds_back = true;
@@ -293,12 +305,17 @@ where
             self.holds_back = false;
             let output = self.write(scratch, &mut budget)?;
             self.watch_for_stalling(&output);
+            if self.is_calm() {
+                break output;
+            }
+            self.knows_due = true;
             let Some((deadline, due)) = self.next_due() else {
                 break output;
             };
-            if self.poll_deadline(cx, deadline).is_pending() {
+            if self.poll_deadline(deadline).is_pending() {
                 break output;
             }
+            self.knows_due = false;
             if let Some(reason) = self.handle_due(due) {
                 return Poll::Ready(Ok(reason.into()));
             }
@@ -353,12 +370,8 @@ where
     }
 
     /// Ends a connection whose peer does not take what is queued.
-    fn poll_cut_off(
-        &mut self,
-        cx: &mut Context<'_>,
-        ending: &Ending,
-    ) -> Poll<Result<CloseReason, ConnectionError>> {
-        ready!(self.poll_deadline(cx, ending.deadline));
+    fn poll_cut_off(&mut self, ending: &Ending) -> Poll<Result<CloseReason, ConnectionError>> {
+        ready!(self.poll_deadline(ending.deadline));
         self.phase = Phase::Done;
         Poll::Ready(Err(ConnectionError::CutOff {
             reason: ending.reason.clone(),

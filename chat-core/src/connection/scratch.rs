@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::collections::VecDeque;
 
 use crate::hub::Outgoing;
 use crate::metrics::Tally;
@@ -8,7 +9,7 @@ use crate::metrics::Tally;
 pub(super) struct Scratch {
     pub(super) input: Box<[u8]>,
     pub(super) output: Vec<u8>,
-    pub(super) taken: Vec<Outgoing>,
+    pub(super) taken: VecDeque<Outgoing>,
     /// What this poll has moved so far.
     pub(super) tally: Tally,
 }
@@ -29,7 +30,7 @@ impl Scratch {
             Box::new(Self {
                 input: vec![0; Self::INPUT].into(),
                 output: Vec::with_capacity(Self::OUTPUT),
-                taken: Vec::new(),
+                taken: VecDeque::new(),
                 tally: Tally::default(),
             })
         })

@@ -4,15 +4,17 @@ use std::task::Waker;
 
 use futures::task::{ArcWake, AtomicWaker, WakerRef, waker_ref};
 
-/// Wakes a connection on behalf of its stream, and remembers that until the stream has been asked.
+/// Wakes a connection on behalf of its stream and its timer, and remembers that until they have been asked.
 ///
 /// A connection is woken far more often because it has something to send than because it has something to
-/// read. To ask the stream each time would cost a system call on runtimes that try to read before they wait,
-/// and a registration on all others.
+/// read or something is due. To ask the stream each time would cost a system call on runtimes that try to read before they wait,
+/// and a registration on all others; to ask the timer, a look at the clock and at memory that nothing else needs.
 ///
-/// Reading and writing share it, as a stream such as TLS may have to read before it can write.
+/// Reading, writing and the timer share it: a stream such as TLS may have to read before it can write, and
+/// the timer hardly ever goes off. So who is woken by one of them asks all.
 pub(super) struct Stir {
     stirred: AtomicBool,
+    rung: AtomicBool,
     task: AtomicWaker,
 }
 
@@ -22,7 +24,7 @@ impl Stir {
         self.task.register(waker);
     }
 
-    /// What the stream is to wake.
+    /// What the stream and the timer are to wake.
     pub(super) fn waker(self: &Arc<Self>) -> WakerRef<'_> {
         waker_ref(self)
     }
@@ -41,12 +43,23 @@ impl Stir {
     pub(super) fn stir(&self) {
         self.stirred.store(true, Ordering::Release);
     }
+
+    /// Whether the timer may have gone off: it has not said that it has not, or has woken since.
+    pub(super) fn may_have_rung(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+
+    /// The same, and notes that the timer is about to be asked.
+    pub(super) fn take_rung(&self) -> bool {
+        self.may_have_rung() && self.rung.swap(false, Ordering::AcqRel)
+    }
 }
 
 impl Default for Stir {
     fn default() -> Self {
         Self {
             stirred: AtomicBool::new(true),
+            rung: AtomicBool::new(true),
             task: AtomicWaker::new(),
         }
     }
@@ -55,6 +68,7 @@ impl Default for Stir {
 impl ArcWake for Stir {
     fn wake_by_ref(stir: &Arc<Self>) {
         stir.stir();
+        stir.rung.store(true, Ordering::Release);
         stir.task.wake();
     }
 }

@@ -1,6 +1,6 @@
 //! All outboxes and rooms against one limit, and the counter against a recount.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use proptest::prelude::{Strategy, prop_oneof};
@@ -59,7 +59,7 @@ fn floor(rooms: usize) -> usize {
 
 /// Takes all that waits for a session, and notes what it heard of each room.
 fn listen(session: &Session, heard: &mut BTreeMap<String, Ledger>) {
-    let mut taken = Vec::new();
+    let mut taken = VecDeque::new();
     while session.outbox().take(usize::MAX, &mut taken) {}
     for outgoing in taken {
         match outgoing {
@@ -332,7 +332,7 @@ proptest! {
         const VARIANT: Variant = Variant::new("wide");
         let hub = hub(limit);
         let mut people: Vec<_> = (0..PEOPLE).map(|n| join(&hub, n, [])).collect();
-        let mut taken = Vec::new();
+        let mut taken = VecDeque::new();
         for act in acts {
             match act {
                 Act::Say(who, place, bytes) => {

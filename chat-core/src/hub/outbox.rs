@@ -114,6 +114,8 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Outgoing>,
+    /// Whether more was taken the last time than a quiet queue has room for.
+    is_busy: bool,
     /// How many entries at the front of the queue are not room events. The first one behind them is
     /// the next to make way.
     lead: usize,
@@ -317,12 +319,12 @@ impl Outbox {
     ///
     /// From here on the connection is awake: pushes do not wake it before the next
     /// [`fall_asleep`](Outbox::fall_asleep).
-    pub(crate) fn take(&self, budget: usize, taken: &mut Vec<Outgoing>) -> bool {
+    pub(crate) fn take(&self, budget: usize, taken: &mut VecDeque<Outgoing>) -> bool {
         let mut state = self.lock();
         state.wants_events = false;
         let answers = self.answer_bytes();
         if state.room.bytes + state.direct.bytes + answers <= budget {
-            taken.extend(state.take_all());
+            state.take_all(taken);
             if answers > 0 {
                 self.answer_bytes.store(0, Ordering::Relaxed);
             }
@@ -336,7 +338,7 @@ impl Outbox {
                 self.answer_bytes
                     .fetch_sub(entry.weight(), Ordering::Relaxed);
             }
-            taken.push(entry);
+            taken.push_back(entry);
         }
         state.rest();
         state.count_alone(&self.memory);
@@ -537,8 +539,8 @@ const ANSWERS_AT_LEAST: usize = 1024 * 1024;
 /// message and idle connections own next to nothing.
 const IDLE_CAPACITY: usize = 4;
 
-/// How many entries a queue that needs more gets memory for at once. To grow from four to eight to sixteen takes
-/// more time than all else that is done for an event, when a hundred queues do it at the same time.
+/// How many entries a queue that needs more gets memory for at once. To grow from four to eight to sixteen, when a
+/// hundred queues do it at the same time, takes as long as all else that is done for an event.
 const BUSY_CAPACITY: usize = 32;
 
 /// How much memory the queue takes for an entry.
@@ -570,11 +572,10 @@ impl State {
         if self.queue.len() < self.queue.capacity() {
             return true;
         }
-        let capacity = self.queue.capacity();
-        let more = if capacity < IDLE_CAPACITY {
-            IDLE_CAPACITY
-        } else {
-            capacity.max(BUSY_CAPACITY - IDLE_CAPACITY)
+        let more = match self.queue.capacity() {
+            0 if self.is_busy => BUSY_CAPACITY,
+            0 => IDLE_CAPACITY,
+            capacity => capacity.max(BUSY_CAPACITY - IDLE_CAPACITY),
         };
         if !lease.try_take(memory, more * SLOT) {
             self.queue.reserve_exact(IDLE_CAPACITY);
@@ -589,7 +590,7 @@ impl State {
     /// Lets go of what an empty queue does not need.
     fn rest(&mut self) {
         if self.queue.is_empty() && self.queue.capacity() > IDLE_CAPACITY {
-            self.queue.shrink_to(IDLE_CAPACITY);
+            self.queue = VecDeque::new();
         }
     }
 
@@ -635,12 +636,17 @@ impl State {
     }
 
     /// Empties the queue, answers and notes too.
-    fn take_all(&mut self) -> impl Iterator<Item = Outgoing> {
+    fn take_all(&mut self, taken: &mut VecDeque<Outgoing>) {
         self.lead = 0;
         self.room = Load::default();
         self.direct = Load::default();
         self.entries_footprint = 0;
-        self.queue.drain(..)
+        self.is_busy = self.queue.len() > IDLE_CAPACITY;
+        if self.queue.capacity() > IDLE_CAPACITY && taken.is_empty() {
+            *taken = std::mem::take(&mut self.queue);
+        } else {
+            taken.append(&mut self.queue);
+        }
     }
 
     fn pop(&mut self) -> Option<Outgoing> {

@@ -1,5 +1,6 @@
 mod control;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::event::Event;
@@ -54,7 +55,7 @@ fn say(session: &Session, room_name: &str, text: &str) -> u64 {
 
 /// What waits for the session, in short.
 fn hears(session: &Session) -> Vec<String> {
-    let mut taken = Vec::new();
+    let mut taken = VecDeque::new();
     while session.outbox().take(usize::MAX, &mut taken) {}
     let describe = |outgoing: &Outgoing| match outgoing {
         Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {

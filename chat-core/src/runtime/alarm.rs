@@ -12,6 +12,8 @@ pub(crate) struct Alarm {
     sleep: Pin<Box<dyn Sleep>>,
     set_to: Instant,
     has_rung: bool,
+    /// Whether the timer has been given a waker.
+    is_set: bool,
 }
 
 impl Alarm {
@@ -20,11 +22,28 @@ impl Alarm {
             sleep: runtime.sleep_until(deadline),
             set_to: deadline,
             has_rung: false,
+            is_set: false,
         }
     }
 
     /// Ready at `deadline`, which may be another one every time.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        self.is_set = false;
+        self.poll_woken(cx, deadline, true)
+    }
+
+    /// The same for a caller that has a waker of its own for this, and knows whether that has been woken since the
+    /// last time. If not, the timer is not asked.
+    pub(crate) fn poll_woken(
+        &mut self,
+        cx: &mut Context<'_>,
+        deadline: Instant,
+        is_woken: bool,
+    ) -> Poll<()> {
+        if self.is_set && !is_woken && !self.has_rung && deadline >= self.set_to {
+            return Poll::Pending;
+        }
+        self.is_set = true;
         loop {
             if self.has_rung || deadline < self.set_to {
                 self.sleep.as_mut().reset(deadline);

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures::task::AtomicWaker;
 use pin_project_lite::pin_project;
@@ -46,6 +46,8 @@ pin_project! {
         future: Option<F>,
         report: Option<R>,
         cancellation: Arc<Cancellation>,
+        // What the cancellation wakes, to see whether it has changed.
+        waker: Option<Waker>,
     }
 }
 
@@ -55,6 +57,7 @@ impl<F, R> Runner<F, R> {
             future: Some(future),
             report: Some(report),
             cancellation,
+            waker: None,
         }
     }
 }
@@ -64,7 +67,10 @@ impl<F: Future, R: Report<F::Output>> Future for Runner<F, R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        this.cancellation.runner.register(cx.waker());
+        if !matches!(this.waker, Some(waker) if waker.will_wake(cx.waker())) {
+            this.cancellation.runner.register(cx.waker());
+            *this.waker = Some(cx.waker().clone());
+        }
         let outcome = if this.cancellation.ordered.load(Ordering::SeqCst) {
             Outcome::Cancelled
         } else if let Some(future) = this.future.as_mut().as_pin_mut() {

@@ -39,10 +39,13 @@ const STEPS: &[(&str, Step)] = &[
         (0..times).for_each(|_| decode(&mut lines, LINE));
     }),
     ("publish to 1 member, and deliver", |times| {
-        publish(1, times)
+        publish(1, 1, times)
     }),
     ("publish to 100 members, and deliver", |times| {
-        publish(100, times)
+        publish(1, 100, times)
+    }),
+    ("publish 16 to 100 members, and deliver together", |times| {
+        publish(16, 100, times)
     }),
 ];
 
@@ -166,12 +169,12 @@ fn do_step(step: &str, times: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn publish(members: usize, times: u64) {
+fn publish(messages: usize, members: usize, times: u64) {
     let text = std::str::from_utf8(LINE.trim_ascii_end()).expect("UTF-8");
     let body = Body::parse(text).expect("a message");
     let mut house = House::with_members(members);
     for _ in 0..times {
-        house.say(&body);
+        (0..messages).for_each(|_| house.say(&body));
         house.deliver();
     }
 }

@@ -144,7 +144,7 @@ impl World {
             let text = body(&n.to_string());
             session.say(&room(name), MessageKind::Say, text).unwrap();
             // It hears itself, and does not read.
-            session.outbox().take(usize::MAX, &mut Vec::new());
+            session.outbox().take(usize::MAX, &mut VecDeque::new());
             if n % 10 == 0 {
                 self.time.run();
             }

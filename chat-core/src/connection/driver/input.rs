@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -89,12 +88,12 @@ where
 
     /// Reads from the stream, and notes whether there may be more.
     fn poll_stream(&mut self, input: &mut [u8]) -> Poll<io::Result<usize>> {
-        let stir = Arc::clone(&self.stir);
-        stir.settle();
-        let polled =
-            Pin::new(&mut self.stream).poll_read(&mut Context::from_waker(&stir.waker()), input);
+        self.stir.settle();
+        let waker = self.stir.waker();
+        let cx = &mut Context::from_waker(&waker);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, input);
         if polled.is_ready() {
-            stir.stir();
+            self.stir.stir();
         }
         polled
     }

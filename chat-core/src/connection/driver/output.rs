@@ -9,6 +9,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::{Budget, Connection};
 use crate::connection::scratch::Scratch;
+use crate::connection::stir::Stir;
 use crate::hub::Outgoing;
 use crate::metrics::Tally;
 use crate::protocol::{Delivery, Protocol};
@@ -35,17 +36,13 @@ where
         scratch: &mut Scratch,
         budget: &mut Budget,
     ) -> io::Result<Output> {
-        // Not the task's: a stream such as TLS may have to read before it can write.
-        let stir = Arc::clone(&self.stir);
-        let waker = stir.waker();
-        let cx = &mut Context::from_waker(&waker);
         let mut more = true;
         loop {
-            if self.poll_unsent(cx, &mut scratch.tally)?.is_pending() {
+            if self.poll_unsent(&mut scratch.tally)?.is_pending() {
                 return Ok(Output::Blocked);
             }
             if !more {
-                return self.flush(cx);
+                return self.flush();
             }
             if budget.writes == 0 {
                 return Ok(Output::Exhausted);
@@ -61,7 +58,7 @@ where
             for outgoing in scratch.taken.drain(..) {
                 self.encode(&outgoing, &mut scratch.output, &mut scratch.tally);
             }
-            self.send(cx, &mut scratch.output, &mut scratch.tally)?;
+            self.send(&mut scratch.output, &mut scratch.tally)?;
         }
     }
 
@@ -86,15 +83,10 @@ where
     }
 
     /// Writes `output` and empties it; keeps what the stream has no room for.
-    fn send(
-        &mut self,
-        cx: &mut Context<'_>,
-        output: &mut Vec<u8>,
-        tally: &mut Tally,
-    ) -> io::Result<()> {
+    fn send(&mut self, output: &mut Vec<u8>, tally: &mut Tally) -> io::Result<()> {
         let mut sent = 0;
         while sent < output.len() {
-            match poll_write(Pin::new(&mut self.stream), cx, &output[sent..])? {
+            match poll_write(&mut self.stream, &self.stir, &output[sent..])? {
                 Poll::Ready(written) => {
                     tally.sent_bytes += written as u64;
                     self.unflushed = true;
@@ -113,13 +105,13 @@ where
     }
 
     /// Writes what the stream had no room for.
-    fn poll_unsent(&mut self, cx: &mut Context<'_>, tally: &mut Tally) -> io::Result<Poll<()>> {
+    fn poll_unsent(&mut self, tally: &mut Tally) -> io::Result<Poll<()>> {
         let Some(backlog) = &mut self.backlog else {
             return Ok(Poll::Ready(()));
         };
         while backlog.sent < backlog.unsent.len() {
             let rest = &backlog.unsent[backlog.sent..];
-            match poll_write(Pin::new(&mut self.stream), cx, rest)? {
+            match poll_write(&mut self.stream, &self.stir, rest)? {
                 Poll::Ready(written) => {
                     tally.sent_bytes += written as u64;
                     self.unflushed = true;
@@ -134,8 +126,10 @@ where
         Ok(Poll::Ready(()))
     }
 
-    fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<Output> {
+    fn flush(&mut self) -> io::Result<Output> {
         if self.unflushed {
+            let waker = self.stir.waker();
+            let cx = &mut Context::from_waker(&waker);
             match Pin::new(&mut self.stream).poll_flush(cx) {
                 Poll::Ready(flushed) => flushed?,
                 Poll::Pending => return Ok(Output::Blocked),
@@ -146,13 +140,17 @@ where
     }
 }
 
-fn poll_write<S: AsyncWrite>(
-    mut stream: Pin<&mut S>,
-    cx: &mut Context<'_>,
+/// Writes, and leaves the stream's own waker and not the task's: a stream such as TLS may have to read before it
+/// can write.
+fn poll_write<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    stir: &Arc<Stir>,
     bytes: &[u8],
 ) -> io::Result<Poll<usize>> {
+    let waker = stir.waker();
+    let cx = &mut Context::from_waker(&waker);
     loop {
-        return match stream.as_mut().poll_write(cx, bytes) {
+        return match Pin::new(&mut *stream).poll_write(cx, bytes) {
             Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(Ok(written)) => Ok(Poll::Ready(written)),
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,

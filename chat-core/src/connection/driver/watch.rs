@@ -121,10 +121,17 @@ where
         }
     }
 
-    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    /// Whether what is due next is known, and not due yet.
+    pub(super) fn is_calm(&self) -> bool {
+        self.knows_due && self.delays.is_none() && !self.stir.may_have_rung()
+    }
+
+    pub(super) fn poll_deadline(&mut self, deadline: Instant) -> Poll<()> {
         let alarm = self
             .alarm
             .get_or_insert_with(|| Alarm::new(&*self.runtime, deadline));
-        alarm.poll(cx, deadline)
+        let waker = self.stir.waker();
+        let cx = &mut Context::from_waker(&waker);
+        alarm.poll_woken(cx, deadline, self.stir.take_rung())
     }
 }

@@ -79,7 +79,7 @@ fn taking_private_messages_out_leaves_the_rest_in_order() {
     outbox.seal(CloseReason::Superseded.into(), b"bye".as_slice().into());
     assert_eq!(outbox.take_direct().len(), 2);
     assert!(outbox.take_direct().is_empty());
-    let mut taken = Vec::new();
+    let mut taken = VecDeque::new();
     assert!(!outbox.take(usize::MAX, &mut taken));
     let reply = |entry: &Outgoing, bytes: &[u8]| matches!(entry, Outgoing::Reply(reply) if **reply == *bytes);
     assert!(matches!(taken[0], Outgoing::Room(_)), "{taken:?}");
@@ -93,7 +93,7 @@ fn taking_private_messages_out_leaves_the_rest_in_order() {
 /// What was taken, as short words: `rust 7`, `rust +` (an arrival), `rust missed 3–5 +2`, `private`,
 /// `reply`.
 fn take(outbox: &Outbox) -> Vec<String> {
-    let mut taken = Vec::new();
+    let mut taken = VecDeque::new();
     while outbox.take(100, &mut taken) {}
     taken.iter().map(describe).collect()
 }
@@ -467,7 +467,7 @@ proptest! {
         let mut next = [1; 3];
         let mut pushed: [Ledger; 3] = Default::default();
         let mut others = 0;
-        let mut taken = Vec::new();
+        let mut taken = VecDeque::new();
         for step in steps {
             match step {
                 Step::Say(room) => {

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use proptest::prelude::{Just, Strategy, any};
@@ -53,7 +54,7 @@ impl Person {
     }
 
     fn reads(&mut self) -> String {
-        let mut taken = Vec::new();
+        let mut taken = VecDeque::new();
         while self.session.outbox().take(usize::MAX, &mut taken) {}
         let mut out = Vec::new();
         for outgoing in taken {
