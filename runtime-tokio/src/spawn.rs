@@ -1,5 +1,6 @@
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Waker};
 use std::thread;
 
 use chat_core::runtime::Spawn;
@@ -9,6 +10,12 @@ use crate::TokioRuntime;
 impl Spawn for TokioRuntime {
     fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         drop(self.handle.spawn(future));
+    }
+
+    fn wake_later(&self, waker: &Waker) {
+        // The first poll leaves the waker with the scheduler, which wakes it after its look at the I/O driver.
+        let first = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(waker));
+        debug_assert!(first.is_pending());
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {

@@ -56,8 +56,8 @@ pub struct Connection<S, P> {
     unflushed: bool,
     /// Whether what is queued was left for the next poll, so that more may come together.
     holds_back: bool,
-    /// Whether more than one event was written at a time, the last time.
-    is_busy: bool,
+    /// How many events were written at a time, the last time.
+    usual: u32,
     opened_at: Instant,
     heard_at: Instant,
     /// Whether the peer was pinged since it was last heard.
@@ -176,7 +176,7 @@ where
             backlog: None,
             unflushed: false,
             holds_back: false,
-            is_busy: false,
+            usual: 0,
             alarm: None,
             knows_due: false,
             telemetry: Telemetry::new(hub),
@@ -299,7 +299,7 @@ where
             if (has_heard || self.expects_more()) && !self.holds_back {
                 // Others may be about to speak too. Then it takes one write instead of two.
                 self.holds_back = true;
-                cx.waker().wake_by_ref();
+                self.runtime.wake_later(cx.waker());
                 return Poll::Pending;
             }
             self.holds_back = false;

@@ -3,6 +3,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::task::Waker;
 
 /// Runs futures and blocking work in the background.
 ///
@@ -16,7 +17,9 @@ use std::pin::Pin;
 ///   runtime. (The futures that this library spawns catch their panics themselves.)
 /// - [`spawn_blocking_detached`](Spawn::spawn_blocking_detached) **always** runs the work, and
 ///   never on a thread that polls futures.
-/// - Both return at once, from any thread, also from one that the runtime does not know, and also
+/// - [`wake_later`](Spawn::wake_later) wakes the task in any case, also while others always have
+///   something to do.
+/// - All of them return at once, from any thread, also from one that the runtime does not know, and also
 ///   while another future is being polled.
 /// - Ten thousand futures at the same time are nothing special.
 ///
@@ -61,6 +64,15 @@ pub trait Spawn: Send + Sync + 'static {
     ) {
         let _ = origin;
         self.spawn_detached(future);
+    }
+
+    /// Wakes the task that is being polled at the moment and has this waker: if the runtime can tell, once the others
+    /// that can run have been polled and sockets were looked at. Connections ask for that when others may be about
+    /// to speak, so that it takes one write instead of two.
+    ///
+    /// Unless it is implemented, `waker` is woken at once. Whoever wraps a runtime passes it on.
+    fn wake_later(&self, waker: &Waker) {
+        waker.wake_by_ref();
     }
 
     /// Runs `work`, which may block, to its end on a thread where blocking harms nobody.

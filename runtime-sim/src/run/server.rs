@@ -38,6 +38,10 @@ impl Spawn for Tapped {
         self.stage.runtime().spawn_detached_from(origin, future);
     }
 
+    fn wake_later(&self, waker: &Waker) {
+        self.stage.runtime().wake_later(waker);
+    }
+
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {
         self.stage.runtime().spawn_blocking_detached(work);
     }
@@ -81,6 +85,10 @@ impl Spawn for HubTapped {
         future: Pin<Box<dyn Future<Output = ()> + Send>>,
     ) {
         self.stage.runtime().spawn_detached_from(origin, future);
+    }
+
+    fn wake_later(&self, waker: &Waker) {
+        self.stage.runtime().wake_later(waker);
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {

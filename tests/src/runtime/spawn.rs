@@ -1,7 +1,9 @@
 //! `Spawn`, bare: futures without handles.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use chat_core::runtime::RuntimeExt;
 use futures::FutureExt;
@@ -83,6 +85,36 @@ pub(super) fn a_task_can_be_woken_from_a_foreign_thread<H: Harness>(harness: H) 
         waiting_for("a task that a foreign thread wakes a hundred times");
         sent.await;
         assert_eq!(task.await.expect("the task ends well"), 5050);
+    });
+}
+
+pub(super) fn a_task_is_woken_later_although_others_are_never_done<H: Harness>(harness: H) {
+    let runtime = harness.runtime();
+    harness.block_on(async {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let is_over_too = Arc::clone(&is_over);
+        let busy = runtime.spawn(poll_fn(move |cx| {
+            if is_over_too.load(Ordering::SeqCst) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        let waking = Arc::clone(&runtime);
+        let mut times = 0;
+        let late = runtime.spawn(poll_fn(move |cx| {
+            if times == 100 {
+                return Poll::Ready(());
+            }
+            times += 1;
+            waking.wake_later(cx.waker());
+            Poll::Pending
+        }));
+        waiting_for("a task that asks a hundred times to be woken later");
+        late.await.expect("the late task ends well");
+        is_over.store(true, Ordering::SeqCst);
+        waiting_for("a task that is never done to notice that it is over");
+        busy.await.expect("the busy task ends well");
     });
 }
 

@@ -46,6 +46,14 @@ impl Fault for PolledBySpawner {
     }
 }
 
+/// Whoever asks to be woken later is not woken.
+#[derive(Default)]
+pub(crate) struct LateWakesAreForgotten;
+
+impl Fault for LateWakesAreForgotten {
+    fn wake_later(&self, _: &dyn Runtime, _: &Waker) {}
+}
+
 /// The first panic takes the threads down that poll futures.
 #[derive(Default)]
 pub(crate) struct PanicStopsEverything(Arc<AtomicBool>);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Instant, SystemTime};
 
 use chat_conformance::{Ending, Harness};
@@ -19,6 +20,10 @@ pub(crate) trait Fault: Send + Sync + 'static {
 
     fn spawn(&self, good: &dyn Runtime, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         good.spawn_detached(future);
+    }
+
+    fn wake_later(&self, good: &dyn Runtime, waker: &Waker) {
+        good.wake_later(waker);
     }
 
     fn spawn_blocking(&self, good: &dyn Runtime, work: Box<dyn FnOnce() + Send>) {
@@ -95,6 +100,10 @@ struct FaultyRuntime {
 impl Spawn for FaultyRuntime {
     fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         self.fault.spawn(&*self.good, future);
+    }
+
+    fn wake_later(&self, waker: &Waker) {
+        self.fault.wake_later(&*self.good, waker);
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {

@@ -34,6 +34,7 @@ faults! {
         futures_can_be_spawned_from_a_foreign_thread,
         futures_can_be_spawned_from_inside_a_task,
         a_task_can_be_woken_from_a_foreign_thread,
+        a_task_is_woken_later_although_others_are_never_done,
         a_panic_takes_nothing_else_down,
         ten_thousand_tasks_run_at_the_same_time,
         a_task_returns_its_output,
@@ -56,6 +57,9 @@ faults! {
     a_future_is_polled_by_its_spawner: PolledBySpawner => [
         spawning_returns_before_the_future_runs,
         a_panic_takes_nothing_else_down,
+    ];
+    whoever_asks_to_be_woken_later_is_forgotten: LateWakesAreForgotten => [
+        a_task_is_woken_later_although_others_are_never_done,
     ];
     a_panic_stops_everything: PanicStopsEverything => [
         a_panic_takes_nothing_else_down,

@@ -53,7 +53,7 @@ where
             let piece = Scratch::OUTPUT.min(outbox.memory().session_share());
             more = outbox.take(piece, &mut scratch.taken);
             if !scratch.taken.is_empty() {
-                self.is_busy = scratch.taken.len() > 1;
+                self.usual = scratch.taken.len() as u32;
             }
             for outgoing in scratch.taken.drain(..) {
                 self.encode(&outgoing, &mut scratch.output, &mut scratch.tally);
@@ -64,7 +64,8 @@ where
 
     /// Whether there is less to write than there usually is, so that it is worth while to let others speak first.
     pub(super) fn expects_more(&self) -> bool {
-        self.is_busy && self.session.outbox().len() == 1
+        let half = self.usual as usize / 2;
+        half > 0 && (1..=half).contains(&self.session.outbox().len())
     }
 
     fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {
