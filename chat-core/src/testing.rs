@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::ConnectionConfig;
+use crate::hub::HubConfig;
 use crate::runtime::{Sleep, Spawn, Timer};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -175,6 +176,14 @@ pub(crate) fn at_any_rate() -> ConnectionConfig {
     ConnectionConfig {
         rate_limit: None,
         ..ConnectionConfig::default()
+    }
+}
+
+/// A hub where everybody hears at once who comes and goes.
+pub(crate) fn at_once() -> HubConfig {
+    HubConfig {
+        presence_delay: Duration::ZERO,
+        ..HubConfig::default()
     }
 }
 

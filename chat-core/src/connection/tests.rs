@@ -15,7 +15,7 @@ use crate::policy::{Decision, Person, Policy};
 use crate::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, TextProtocol};
 use crate::runtime::RuntimeExt;
 use crate::session::{Session, SessionHandle};
-use crate::testing::{Flag, TestRuntime, TestStream, at_any_rate, duplex};
+use crate::testing::{Flag, TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
 /// A hub whose connections are polled by hand.
 struct World {
@@ -35,7 +35,7 @@ type Ended = Result<CloseReason, ConnectionError>;
 
 impl World {
     fn new() -> Self {
-        Self::with(HubConfig::default())
+        Self::with(at_once())
     }
 
     fn with(config: HubConfig) -> Self {
@@ -454,7 +454,7 @@ fn a_peer_that_does_not_read_misses_exactly_what_it_is_told() {
             messages: 10,
             ..OutboxLimits::default()
         },
-        ..HubConfig::default()
+        ..at_once()
     });
     let mut alice = world.guest("alice");
     let mut sloth = world.connect(50);
@@ -951,7 +951,7 @@ fn with_slow_policy(takes: Duration, config: ConnectionConfig) -> (World, Line) 
         takes,
     };
     let runtime = Arc::clone(&world.runtime);
-    world.hub = Hub::with_policy(runtime, HubConfig::default(), Arc::new(policy));
+    world.hub = Hub::with_policy(runtime, at_once(), Arc::new(policy));
     let mut line = connect_with(&world, TextProtocol::default(), config);
     assert!(line.settle().is_none());
     line.peer.receive();
@@ -1026,7 +1026,7 @@ fn with_memory(max_memory: usize) -> World {
     World::with(HubConfig {
         max_memory,
         empty_rooms: 0,
-        ..HubConfig::default()
+        ..at_once()
     })
 }
 

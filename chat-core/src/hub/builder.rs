@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
+use super::coalescing::Coalescing;
 use super::config::HubConfig;
 use super::resume::Resumables;
 use super::{Hub, Shared};
@@ -87,6 +88,7 @@ impl HubBuilder {
             metrics: self.metrics,
             directory: Mutex::default(),
             resumables: Resumables::default(),
+            coalescing: Coalescing::default(),
             last_session: AtomicU64::new(0),
         });
         if let Some(metrics) = &shared.metrics {

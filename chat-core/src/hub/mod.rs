@@ -5,6 +5,7 @@
 //! its members, one at a time. Connections are woken after all of them are released.
 
 mod builder;
+mod coalescing;
 mod config;
 mod control;
 mod directory;
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::HubBuilder;
+use coalescing::Coalescing;
 pub use config::{HubConfig, OutboxLimits, SlowConsumer};
 pub use control::NoSuchRoom;
 use directory::Directory;
@@ -81,6 +83,7 @@ struct Shared {
     memory: Arc<Memory>,
     directory: Mutex<Directory>,
     resumables: Resumables,
+    coalescing: Coalescing,
     last_session: AtomicU64,
 }
 
@@ -188,11 +191,27 @@ impl Hub {
     }
 
     /// Wakes whoever got something, and counts how the outboxes took it.
-    pub(crate) fn wake(&self, wakes: Wakes) {
+    pub(crate) fn wake(&self, mut wakes: Wakes) {
         if let Some(metrics) = self.metrics() {
             metrics.queued(wakes.dropped, wakes.peak);
         }
+        let delay = self.shared.config.presence_delay;
+        let later = match delay.is_zero() {
+            true => Vec::new(),
+            false => wakes.take_later(),
+        };
         wakes.wake();
+        if self.shared.coalescing.add(later) {
+            let delay = self.shared.runtime.sleep(delay);
+            let hub = Arc::downgrade(&self.shared);
+            let wake = async move {
+                delay.await;
+                if let Some(shared) = hub.upgrade() {
+                    shared.coalescing.wake();
+                }
+            };
+            self.shared.runtime.spawn(wake).detach();
+        }
     }
 
     /// Lets the policy see what happened, if anything did.

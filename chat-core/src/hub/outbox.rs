@@ -73,6 +73,8 @@ impl Outgoing {
 #[derive(Default)]
 pub(crate) struct Wakes {
     wakers: Vec<Waker>,
+    /// Those that may be woken a moment later.
+    later: Vec<Arc<Outbox>>,
     lease: Lease,
     /// How many events were dropped.
     pub(super) dropped: u64,
@@ -83,6 +85,12 @@ pub(crate) struct Wakes {
 impl Wakes {
     pub(crate) fn wake(self) {
         self.wakers.into_iter().for_each(Waker::wake);
+        self.later.iter().for_each(|outbox| outbox.wake_at_last());
+    }
+
+    /// Takes out those that may be woken a moment later, which the caller promises to see to.
+    pub(super) fn take_later(&mut self) -> Vec<Arc<Outbox>> {
+        std::mem::take(&mut self.later)
     }
 }
 
@@ -130,6 +138,8 @@ struct State {
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
+    /// Whether somebody has promised to [wake it](Outbox::wake_at_last) soon.
+    is_woken_later: bool,
     /// In a box, because hardly any connection has one, and all have room for it.
     closing: Option<Box<Closing>>,
 }
@@ -193,10 +203,56 @@ impl Outbox {
         event: &Arc<SharedEvent>,
         wakes: &mut Wakes,
     ) {
-        let weight = event.weight();
         let mut state = self.lock();
-        if state.closing.is_some() {
+        if self.queue_room(&mut state, share, event, wakes) {
+            state.wake(wakes);
+        }
+    }
+
+    /// As [`push_room`](Outbox::push_room), for an event that may reach the peer a moment later, so that it shares a
+    /// write with others. It does not wait where it could make others make way.
+    pub(crate) fn push_unhurried(self: &Arc<Self>, event: &Arc<SharedEvent>, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        if !self.queue_room(&mut state, event.share(), event, wakes) {
             return;
+        }
+        let share = event.share().max(Memory::FLOOR) / PART_THAT_WAITS;
+        let is_filling = state.queue.len() > self.limits.messages / PART_THAT_WAITS
+            || !state.room.shares(0, share);
+        if is_filling {
+            state.wake(wakes);
+        } else if state.wants_events && !state.is_woken_later {
+            state.is_woken_later = true;
+            wakes.later.push(Arc::clone(self));
+        }
+    }
+
+    /// Wakes the connection, if there is still something that it sleeps on.
+    pub(super) fn wake_at_last(&self) {
+        let mut state = self.lock();
+        state.is_woken_later = false;
+        let waker = match state.wants_events && !state.queue.is_empty() {
+            true => state.waker.take(),
+            false => None,
+        };
+        if let Some(waker) = waker {
+            state.wants_events = false;
+            drop(state);
+            waker.wake();
+        }
+    }
+
+    /// Puts an event about a room into the queue, or a note that it was missed; `false` if nobody is to be woken for it.
+    fn queue_room(
+        &self,
+        state: &mut State,
+        share: usize,
+        event: &Arc<SharedEvent>,
+        wakes: &mut Wakes,
+    ) -> bool {
+        let weight = event.weight();
+        if state.closing.is_some() {
+            return false;
         }
         let granted = state.make_slot(&self.memory, &mut wakes.lease);
         let share = if granted {
@@ -208,16 +264,15 @@ impl Outbox {
         while !state.fits(&self.limits, weight, share) {
             if self.limits.slow_consumer == SlowConsumer::Disconnect {
                 state.close(CloseReason::SlowConsumer.into(), wakes);
-                return;
+                return false;
             }
             wakes.dropped += 1;
             if !state.drop_oldest_room_event() {
                 let end = state.queue.len();
                 state.note_missed(end, event);
-                self.count_notes(&mut state);
+                self.count_notes(state);
                 state.count(&self.memory, &mut wakes.lease);
-                state.wake(wakes);
-                return;
+                return true;
             }
             made_way = true;
         }
@@ -225,10 +280,10 @@ impl Outbox {
         wakes.peak = wakes.peak.max(state.level());
         state.push_back(Outgoing::Room(Arc::clone(event)));
         if made_way {
-            self.count_notes(&mut state);
+            self.count_notes(state);
             state.count(&self.memory, &mut wakes.lease);
         }
-        state.wake(wakes);
+        true
     }
 
     /// Queues a note of what the session missed elsewhere.
@@ -534,6 +589,9 @@ const NOTE_WEIGHT: usize = 64;
 
 /// How many bytes of answers may wait in any case, whatever the limit for events is; so long may one be.
 const ANSWERS_AT_LEAST: usize = 1024 * 1024;
+
+/// Events wait to share a write while they are at most this part of what an outbox may hold.
+const PART_THAT_WAITS: usize = 4;
 
 /// How many entries an empty queue keeps memory for, so that quiet rooms do not allocate for every
 /// message and idle connections own next to nothing.

@@ -502,6 +502,12 @@ impl State {
         told: &mut Told,
         wakes: &mut Wakes,
     ) {
+        let push = match event.event() {
+            Event::Joined { .. } | Event::Left { .. } | Event::Quit { .. } => {
+                Outbox::push_unhurried
+            }
+            _ => |outbox: &Arc<Outbox>, event: &_, wakes: &mut _| outbox.push_room(event, wakes),
+        };
         for (key, member) in &self.members {
             if !told.first_time(member.who.session) {
                 continue;
@@ -509,11 +515,11 @@ impl State {
             if key == own_key {
                 member.outbox.push_own(Arc::clone(event), wakes);
             } else {
-                member.outbox.push_room(event, wakes);
+                push(&member.outbox, event, wakes);
             }
         }
         for (_, listener) in &self.listeners {
-            listener.push_room(event, wakes);
+            push(listener, event, wakes);
         }
     }
 }

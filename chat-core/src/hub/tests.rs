@@ -1,3 +1,4 @@
+mod coalescing;
 mod control;
 
 use std::collections::VecDeque;

@@ -12,7 +12,7 @@ use crate::name::{Nick, RoomName};
 use crate::policy::{Decision, Person, Policy};
 use crate::protocol::{JsonProtocol, Protocol, TextProtocol};
 use crate::runtime::{Runtime, RuntimeExt};
-use crate::testing::{TestRuntime, TestStream, duplex};
+use crate::testing::{TestRuntime, TestStream, at_once, duplex};
 
 const PAGE: &str = include_str!("../../../docs/METRICS.md");
 
@@ -25,7 +25,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self::with(HubConfig::default())
+        Self::with(at_once())
     }
 
     fn with(config: HubConfig) -> Self {
@@ -122,7 +122,7 @@ fn messages_deliveries_and_bytes_are_exactly_those_that_passed() {
 
 #[test]
 fn what_was_dropped_is_what_the_slow_are_told() {
-    let mut config = HubConfig::default();
+    let mut config = at_once();
     config.outbox.messages = 10;
     let world = World::with(config);
     let talker = world.person();
@@ -165,7 +165,7 @@ fn what_was_dropped_is_what_the_slow_are_told() {
 
 #[test]
 fn a_message_that_fits_nowhere_is_dropped_too() {
-    let mut config = HubConfig::default();
+    let mut config = at_once();
     config.outbox.bytes = 70;
     let world = World::with(config);
     let person = world.person();

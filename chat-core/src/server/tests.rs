@@ -5,11 +5,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::*;
 use crate::framing::Frame;
-use crate::hub::HubConfig;
 use crate::protocol::{Delivery, Flow, TextProtocol};
 use crate::runtime::Timer;
 use crate::session::Session;
-use crate::testing::{Flag, TestRuntime, TestStream, duplex};
+use crate::testing::{Flag, TestRuntime, TestStream, at_once, duplex};
 
 /// A server on a runtime whose time is moved by hand.
 struct World {
@@ -65,7 +64,7 @@ impl World {
     fn new(config: ServerConfig) -> Self {
         let time = TestRuntime::new();
         let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
-        let hub = Hub::new(runtime.clone(), HubConfig::default());
+        let hub = Hub::new(runtime.clone(), at_once());
         let server = Server::new(hub, runtime, config);
         let door = Door::default();
         server.listen(door.clone(), TextProtocol::default).unwrap();

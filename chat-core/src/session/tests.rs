@@ -11,7 +11,7 @@ use crate::hub::HubConfig;
 use crate::policy::{Credentials, Denial, Policy};
 use crate::protocol::TextProtocol;
 use crate::runtime::{Runtime, RuntimeExt};
-use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
 /// Decides by what it is told about nicks, rooms and texts; keeps a list of what it saw.
 #[derive(Default)]
@@ -126,7 +126,7 @@ impl World {
         let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
         let house = Arc::<House>::default();
         Self {
-            hub: Hub::with_policy(runtime.clone(), HubConfig::default(), house.clone()),
+            hub: Hub::with_policy(runtime.clone(), at_once(), house.clone()),
             runtime,
             time,
             house,

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use super::world::{World, nick, options, room};
 use crate::client::{Client, ClientError, Event, Events};
-use crate::hub::{Hub, HubConfig};
+use crate::hub::Hub;
 use crate::name::{Nick, RoomName};
 use crate::policy::{Credentials, Decision, Person, Policy};
+use crate::testing::at_once;
 
 /// Lets nobody in who has not logged in; keeps a list of who has.
 #[derive(Default)]
@@ -49,7 +50,7 @@ impl Policy for House {
 
 fn world() -> (World, Arc<House>) {
     let (world, house) = (World::new(), Arc::<House>::default());
-    let hub = Hub::with_policy(world.runtime.clone(), HubConfig::default(), house.clone());
+    let hub = Hub::with_policy(world.runtime.clone(), at_once(), house.clone());
     world.start_server(Some(hub));
     (world, house)
 }
@@ -106,7 +107,7 @@ fn a_session_that_goes_on_is_logged_in_and_a_new_one_logs_in_again() {
     world.join(&ann, "rust");
     assert_eq!(*house.logged_in.lock().unwrap(), ["ann"], "resumed");
 
-    let anew = Hub::with_policy(world.runtime.clone(), HubConfig::default(), house.clone());
+    let anew = Hub::with_policy(world.runtime.clone(), at_once(), house.clone());
     world.stop_server();
     world.start_server(Some(anew));
     line.cut();

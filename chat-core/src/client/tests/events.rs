@@ -2,7 +2,7 @@ use futures::{FutureExt, StreamExt};
 
 use super::world::{World, body, messages, nick, options};
 use crate::client::{Client, ClientOptions, Event, Events, WhenFull};
-use crate::hub::HubConfig;
+use crate::testing::at_once;
 
 /// Two in a room, of whom the first takes no events and has little room for them.
 fn a_slow_one_and_another(world: &World, when_full: WhenFull) -> (Client, Events, Client) {
@@ -51,7 +51,7 @@ fn who_takes_events_too_slowly_is_told_exactly_what_was_dropped() {
 
 #[test]
 fn who_wants_backpressure_gets_everything_and_the_server_waits() {
-    let mut config = HubConfig::default();
+    let mut config = at_once();
     config.outbox.messages = 10;
     let world = World::with(config);
     let (slow, mut events, other) = a_slow_one_and_another(&world, WhenFull::Backpressure);

@@ -8,10 +8,9 @@ use futures::future::{AbortHandle, abortable};
 
 use super::world::{Line, World, body, messages, nick, options, room};
 use crate::client::{Client, ClientError, Disconnect, End, Event, Events, RandomBits};
-use crate::hub::HubConfig;
 use crate::message::MessageKind;
 use crate::runtime::{Runtime, RuntimeExt, Sleep, Spawn, Timer};
-use crate::testing::{TestRuntime, TestStream, duplex};
+use crate::testing::{TestRuntime, TestStream, at_once, duplex};
 
 fn with_line(world: &World, name: &str) -> (Client, Events, Arc<Line>) {
     let connector = world.connector([]);
@@ -149,7 +148,7 @@ fn a_room_is_entered_once_however_often_that_is_asked_for_and_the_line_is_cut() 
 
 #[test]
 fn what_the_room_no_longer_remembers_is_told_exactly() {
-    let mut config = HubConfig::default();
+    let mut config = at_once();
     config.room_memory.messages = 2;
     let world = World::with(config);
     let (bob, _) = world.client("bob");

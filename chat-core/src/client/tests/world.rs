@@ -17,7 +17,7 @@ use crate::name::{Nick, RoomName};
 use crate::protocol::JsonProtocol;
 use crate::runtime::{Runtime, RuntimeExt};
 use crate::session::Session;
-use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
 /// A server and a runtime whose time is moved by hand.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
-        Self::with(HubConfig::default())
+        Self::with(at_once())
     }
 
     pub(super) fn with(config: HubConfig) -> Self {
@@ -50,7 +50,7 @@ impl World {
     }
 
     pub(super) fn start_server(&self, hub: Option<Hub>) {
-        let hub = hub.unwrap_or_else(|| Hub::new(self.runtime.clone(), HubConfig::default()));
+        let hub = hub.unwrap_or_else(|| Hub::new(self.runtime.clone(), at_once()));
         *self.hub.lock().unwrap() = Some(hub);
     }
 

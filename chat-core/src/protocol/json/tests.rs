@@ -7,7 +7,7 @@ use super::*;
 use crate::connection::{Connection, serve_connection_with};
 use crate::hub::{Hub, HubConfig};
 use crate::runtime::Runtime;
-use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
 /// A hub on a runtime whose time is moved by hand, and programs that talk to it.
 struct World {
@@ -24,7 +24,7 @@ struct Program {
 
 impl World {
     fn new() -> Self {
-        Self::with(HubConfig::default())
+        Self::with(at_once())
     }
 
     fn with(config: HubConfig) -> Self {
@@ -399,7 +399,7 @@ fn a_session_is_resumed_with_nick_rooms_and_what_was_missed() {
 
 #[test]
 fn what_the_room_no_longer_remembers_is_announced_exactly() {
-    let mut config = HubConfig::default();
+    let mut config = at_once();
     config.room_memory.messages = 2;
     let world = World::with(config);
     let mut bob = world.in_room("bob", "rust");
@@ -549,7 +549,7 @@ fn a_message_is_decided_on_once_however_often_it_is_sent() {
     let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
     let policy = Arc::new(NoRepeats(std::sync::Mutex::default()));
     let world = World {
-        hub: Hub::with_policy(runtime.clone(), HubConfig::default(), policy),
+        hub: Hub::with_policy(runtime.clone(), at_once(), policy),
         runtime,
         time,
     };
@@ -567,7 +567,7 @@ fn a_message_is_decided_on_once_however_often_it_is_sent() {
 fn only_so_many_sessions_are_kept_for_those_who_may_come_back() {
     let world = World::with(HubConfig {
         max_parked: 2,
-        ..HubConfig::default()
+        ..at_once()
     });
     for number in 0..5 {
         drop(world.in_room(&format!("p{number}"), "rust"));

@@ -12,13 +12,13 @@ use super::house::House;
 use super::script::{Example, Step};
 use crate::connection::{ConnectionConfig, serve_connection_with};
 use crate::event::CloseReason;
-use crate::hub::{Hub, HubConfig, SlowConsumer};
+use crate::hub::{Hub, SlowConsumer};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::protocol::{DetectProtocol, JsonProtocol, Protocol, TextProtocol};
 use crate::runtime::{Runtime, RuntimeExt, Sleep, Spawn, Timer};
 use crate::session::SessionHandle;
-use crate::testing::{TestRuntime, TestStream, at_any_rate, duplex};
+use crate::testing::{TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
 pub(super) struct Stage {
     json: bool,
@@ -93,7 +93,7 @@ impl Stage {
     }
 
     fn set_up(example: &Example) -> Self {
-        let mut hub = HubConfig::default();
+        let mut hub = at_once();
         let mut connections = at_any_rate();
         let mut house = House::default();
         let mut both = false;

@@ -313,6 +313,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 "#,
     },
     Mutant {
+        name: "who comes and goes is not told of",
+        file: "hub/coalescing.rs",
+        from: r#"        waiting.iter().for_each(|outbox| outbox.wake_at_last());"#,
+        to: r#"        drop(waiting);"#,
+    },
+    Mutant {
         name: "an alarm is set once",
         file: "runtime/alarm.rs",
         from: r#"if self.has_rung || deadline < self.set_to {"#,

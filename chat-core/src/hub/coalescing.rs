@@ -1,0 +1,35 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::outbox::Outbox;
+
+/// The outboxes that have something to tell which may wait a moment for more of its kind.
+#[derive(Debug, Default)]
+pub(super) struct Coalescing {
+    waiting: Mutex<Vec<Arc<Outbox>>>,
+}
+
+impl Coalescing {
+    /// Adds some; `true` if they are the first, so that the caller has to see to it that they are
+    /// [woken](Self::wake).
+    #[must_use]
+    pub(super) fn add(&self, mut outboxes: Vec<Arc<Outbox>>) -> bool {
+        if outboxes.is_empty() {
+            return false;
+        }
+        let mut waiting = self.waiting();
+        let are_first = waiting.is_empty();
+        waiting.append(&mut outboxes);
+        are_first
+    }
+
+    /// Wakes the connections of all that have waited so far.
+    pub(super) fn wake(&self) {
+        let waiting = std::mem::take(&mut *self.waiting());
+        waiting.iter().for_each(|outbox| outbox.wake_at_last());
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Outbox>>> {
+        // Nothing in this module can panic while it holds the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
