@@ -13,6 +13,9 @@ use tokio_util::context::TokioContext;
 
 use crate::{TokioRuntime, TokioStream};
 
+/// Whether a connection that is accepted has `TCP_NODELAY` from its listener, which saves each of them a system call.
+const HANDS_NODELAY_ON: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 impl Net for TokioRuntime {
     type TcpStream = TokioStream<TcpStream>;
     type TcpListener = TokioListener<TcpListener>;
@@ -29,6 +32,9 @@ impl Net for TokioRuntime {
         // On Windows the option would let two servers have the same address.
         #[cfg(not(windows))]
         socket.set_reuseaddr(true)?;
+        if HANDS_NODELAY_ON {
+            socket.set_nodelay(true)?;
+        }
         socket.bind(addr)?;
         let listener = inside(&self.handle, async { socket.listen(BACKLOG.into()) }).await?;
         Ok(TokioListener::new(listener, &self.handle))
@@ -81,8 +87,10 @@ impl Listener for TokioListener<TcpListener> {
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let (stream, peer) = inside(&self.handle, self.listener.accept()).await?;
-        // Some platforms refuse when the peer is gone already, which reading will tell.
-        let _ = stream.set_nodelay(true);
+        if !HANDS_NODELAY_ON {
+            // Some platforms refuse when the peer is gone already, which reading will tell.
+            let _ = stream.set_nodelay(true);
+        }
         Ok((TokioStream::new(stream), Address::Tcp(peer)))
     }
 
