@@ -1,23 +1,31 @@
-//! Plants bugs in a copy of the library, one at a time, and tells which seed finds which.
+//! Plants bugs in a copy of the library, and tells which seed finds which.
 //!
 //! A mutant is a piece of the library's text and what is put in its place (`mutants.rs`). The copy is made
 //! under the target folder, so that no mutant can reach a normal build. One whose text is not there any more
-//! is reported: it has to follow the library.
+//! is reported: it has to follow the library. All of them are in one build, where each sleeps until a run
+//! wakes it (`graft.rs`).
 
+mod graft;
 mod mutants;
 mod options;
+mod trial;
 mod workshop;
 
+use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use clap::Parser;
-use mutants::MUTANTS;
+use mutants::{MUTANTS, Mutant};
 use options::Options;
-use workshop::{Verdict, Workshop};
+use trial::{FEW_STEPS, Verdict, try_out};
+use workshop::{Planted, Workshop};
 
-/// So many seeds are few, and so many steps are easy to read.
+/// So many seeds are few.
 const FEW_SEEDS: u64 = 100;
-const FEW_STEPS: u64 = 20;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -32,37 +40,91 @@ fn main() -> ExitCode {
         eprintln!("there is no mutant {name:?}; --list tells which there are");
         return ExitCode::from(2);
     }
-    let workshop = match Workshop::open() {
-        Ok(workshop) => workshop,
+    let chosen = |name: &str| options.names.is_empty() || options.names.iter().any(|n| n == name);
+    let mutants: BTreeMap<_, _> = MUTANTS
+        .iter()
+        .enumerate()
+        .filter(|(_, mutant)| chosen(mutant.name))
+        .collect();
+    let planted = match Workshop::open().and_then(|workshop| workshop.plant(&mutants)) {
+        Ok(planted) => planted,
         Err(error) => {
-            eprintln!("cannot make a copy to work on: {error}");
+            eprintln!("cannot build a copy with mutants in it: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let chosen = |name: &str| options.names.is_empty() || options.names.iter().any(|n| n == name);
-    let mutants: Vec<_> = MUTANTS
-        .iter()
-        .filter(|mutant| chosen(mutant.name))
-        .collect();
+    let verdicts = try_all(&planted, &mutants, &options);
+    sum_up(&mutants, &verdicts, &options)
+}
+
+/// Tries out all of `mutants`, as many at once as there are processors, and prints what becomes of them in
+/// their order.
+fn try_all(
+    planted: &Planted,
+    mutants: &BTreeMap<usize, &Mutant>,
+    options: &Options,
+) -> BTreeMap<usize, Verdict> {
     println!("| mutant | seed | steps | broken promise |\n| --- | ---: | ---: | --- |");
-    let mut alive = Vec::new();
-    let (mut early, mut small, mut largest) = (0, 0, 0);
-    for mutant in &mutants {
-        let verdict = workshop.try_out(mutant, &options);
-        println!("| {} | {verdict} |", mutant.name);
-        match verdict {
-            Verdict::Killed { seed, steps, .. } => {
-                early += u32::from(seed < FEW_SEEDS);
-                small += u32::from(steps.is_some_and(|steps| steps <= FEW_STEPS));
-                largest = largest.max(steps.unwrap_or(0));
+    let numbers: Vec<_> = mutants.keys().copied().collect();
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let mut verdicts = BTreeMap::new();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            let sender = sender.clone();
+            scope.spawn(|| {
+                let sender = sender;
+                while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = match planted.unusable.get(&number) {
+                        Some(why) => Verdict::Unusable(why.clone()),
+                        None => try_out(&planted.sim, Some(number), options),
+                    };
+                    // Nobody has to be interested any more.
+                    let _ = sender.send((number, verdict));
+                }
+            });
+        }
+        drop(sender);
+        let mut told = 0;
+        for (number, verdict) in receiver {
+            verdicts.insert(number, verdict);
+            while let Some((number, verdict)) = numbers
+                .get(told)
+                .and_then(|number| verdicts.get_key_value(number))
+            {
+                println!("| {} | {verdict} |", mutants[number].name);
+                told += 1;
             }
-            _ => alive.push(mutant.name),
+        }
+    });
+    verdicts
+}
+
+/// Prints how many were found and how fast, and tells whether it was all of them.
+fn sum_up(
+    mutants: &BTreeMap<usize, &Mutant>,
+    verdicts: &BTreeMap<usize, Verdict>,
+    options: &Options,
+) -> ExitCode {
+    let (mut early, mut steps, mut alive) = (0, Vec::new(), Vec::new());
+    for (number, verdict) in verdicts {
+        match verdict {
+            Verdict::Killed { seed, small, .. } => {
+                early += u32::from(*seed < FEW_SEEDS);
+                steps.extend(small.map(|small| small.steps));
+            }
+            _ => alive.push(mutants[number].name),
         }
     }
     let (killed, all) = (mutants.len() - alive.len(), mutants.len());
     println!("\n{killed} of {all} killed, {early} of them within {FEW_SEEDS} seeds");
-    if options.shrink {
-        println!("{small} plans have at most {FEW_STEPS} steps; the largest has {largest}");
+    if options.shrink && !steps.is_empty() {
+        steps.sort_unstable();
+        let small = steps.partition_point(|&steps| steps <= FEW_STEPS);
+        let (median, largest) = (steps[steps.len() / 2], steps[steps.len() - 1]);
+        println!(
+            "{small} plans have at most {FEW_STEPS} steps; the largest has {largest}, the median is {median}"
+        );
     }
     if alive.is_empty() {
         return ExitCode::SUCCESS;

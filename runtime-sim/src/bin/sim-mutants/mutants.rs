@@ -4,7 +4,7 @@ pub(crate) struct Mutant {
     pub(crate) name: &'static str,
     /// Where, in `chat-core/src`.
     pub(crate) file: &'static str,
-    /// A piece of the text, which must be there once.
+    /// A piece of the text, which must be there once, within one function that is not `const`.
     pub(crate) from: &'static str,
     /// What is put in its place.
     pub(crate) to: &'static str,

@@ -1,6 +1,6 @@
 use clap::Parser;
 
-/// Plants bugs in a copy of the library, one at a time, and tells which seed finds which.
+/// Plants bugs in a copy of the library, and tells which seed finds which.
 ///
 /// Exits with failure when one of them was not found.
 #[derive(Debug, Parser)]
@@ -21,6 +21,10 @@ pub(crate) struct Options {
     /// Try at most so many plans for that
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(crate) tries: usize,
+
+    /// If it stays large, make the plans of so many seeds smaller, and tell of the smallest
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) plans: u32,
 
     /// Print the names and do nothing
     #[arg(long)]

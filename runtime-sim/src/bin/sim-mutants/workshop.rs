@@ -1,11 +1,14 @@
-use std::fmt;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
+use crate::graft::{Stock, switchboard};
 use crate::mutants::Mutant;
-use crate::options::Options;
 
 /// A copy of the repository in which things may be broken.
 pub(crate) struct Workshop {
@@ -13,39 +16,19 @@ pub(crate) struct Workshop {
     build: PathBuf,
 }
 
-/// What became of a mutant.
-pub(crate) enum Verdict {
-    /// This seed broke a promise.
-    Killed {
-        seed: u64,
-        promise: String,
-        /// How many steps are enough, if that was looked for.
-        steps: Option<u64>,
-    },
-    /// All seeds kept all promises.
-    Alive,
-    /// It could not be planted, or does not compile.
-    Unusable(String),
+/// A build of the simulator with mutants in its library, all of them asleep.
+pub(crate) struct Planted {
+    /// The program.
+    pub(crate) sim: PathBuf,
+    /// The mutants that are not in it, by number, and why.
+    pub(crate) unusable: BTreeMap<usize, String>,
 }
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Killed {
-                seed,
-                promise,
-                steps,
-            } => {
-                let steps = steps.map(|steps| steps.to_string()).unwrap_or_default();
-                write!(f, "{seed} | {steps} | {promise}")
-            }
-            Self::Alive => f.write_str("- | - | ALIVE"),
-            Self::Unusable(why) => write!(f, "- | - | UNUSABLE: {why}"),
-        }
-    }
-}
+/// Where the mutants of a file are.
+type Lines = BTreeMap<usize, RangeInclusive<usize>>;
 
 impl Workshop {
+    /// Makes the copy, under the target folder.
     pub(crate) fn open() -> io::Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
@@ -62,88 +45,117 @@ impl Workshop {
             fs::remove_dir_all(&workshop.copy)?;
         }
         copy(root, &workshop.copy)?;
+        let mut lib = fs::read_to_string(workshop.source("lib.rs"))?;
+        lib.push_str(&switchboard());
+        fs::write(workshop.source("lib.rs"), lib)?;
         Ok(workshop)
     }
 
-    /// Plants `mutant`, runs seeds until one breaks a promise, and takes it out again.
-    pub(crate) fn try_out(&self, mutant: &Mutant, options: &Options) -> Verdict {
-        let path = self.copy.join("chat-core/src").join(mutant.file);
-        let sound = match fs::read_to_string(&path) {
-            Ok(sound) => sound,
-            Err(error) => return Verdict::Unusable(format!("{}: {error}", mutant.file)),
-        };
-        let places = sound.matches(mutant.from).count();
-        if places != 1 {
-            return Verdict::Unusable(format!("{} has its text {places} times", mutant.file));
+    /// Plants all of `mutants` that can be, and builds the simulator on what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// If it does not build, and that is none of the mutants' fault, as far as can be told.
+    pub(crate) fn plant(&self, mutants: &BTreeMap<usize, &Mutant>) -> io::Result<Planted> {
+        let mut unusable = BTreeMap::new();
+        let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (&number, &mutant) in mutants {
+            let file = files.entry(mutant.file).or_default();
+            file.push((number, mutant));
         }
-        if let Err(error) = fs::write(&path, sound.replacen(mutant.from, mutant.to, 1)) {
-            return Verdict::Unusable(error.to_string());
+        let mut sound = BTreeMap::new();
+        for &file in files.keys() {
+            sound.insert(
+                file,
+                fs::read_to_string(self.source(file)).unwrap_or_default(),
+            );
         }
-        let verdict = self.build_and_run(options);
-        if let Err(error) = fs::write(&path, sound) {
-            return Verdict::Unusable(format!("not taken out again: {error}"));
+        loop {
+            let mut lines = BTreeMap::new();
+            for (&file, mutants) in &files {
+                let mut stock = Stock::new(&sound[file]).map_err(io::Error::other)?;
+                for &(number, mutant) in mutants {
+                    if !unusable.contains_key(&number)
+                        && let Err(why) = stock.add(number, mutant)
+                    {
+                        unusable.insert(number, why);
+                    }
+                }
+                let grafted = stock.grafted();
+                if !grafted.lines.is_empty() {
+                    fs::write(self.source(file), grafted.text)?;
+                    lines.insert(Path::new("chat-core/src").join(file), grafted.lines);
+                }
+            }
+            let errors = self.build()?;
+            if errors.is_empty() {
+                let sim = self.build.join("release/sim");
+                return Ok(Planted { sim, unusable });
+            }
+            let guilty = guilty(&errors, &lines);
+            if guilty.is_empty() {
+                return Err(io::Error::other(text(&errors[0])));
+            }
+            unusable.extend(guilty);
         }
-        verdict
     }
 
-    fn build_and_run(&self, options: &Options) -> Verdict {
+    /// The place of a file of `chat-core` in the copy.
+    fn source(&self, file: &str) -> PathBuf {
+        self.copy.join("chat-core/src").join(file)
+    }
+
+    /// Builds the simulator, and returns the compiler's errors.
+    fn build(&self) -> io::Result<Vec<Value>> {
         let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--release",
-                "--quiet",
-                "--package",
-                "chat-runtime-sim",
-            ])
-            .args(["--bin", "sim", "--target-dir"])
+            .args(["build", "--release", "--quiet", "--message-format=json"])
+            .args(["--package", "chat-runtime-sim", "--bin", "sim"])
+            .arg("--target-dir")
             .arg(&self.build)
             .current_dir(&self.copy)
             .env_remove("CARGO_TARGET_DIR")
             .env("RUSTFLAGS", "-Awarnings")
-            // Most of the time goes into building.
-            .env("CARGO_INCREMENTAL", "1")
+            // Building takes longer than most mutants live.
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-            .output();
-        match built {
-            Err(error) => return Verdict::Unusable(error.to_string()),
-            Ok(built) if !built.status.success() => {
-                let text = String::from_utf8_lossy(&built.stderr);
-                let error = text.lines().find(|line| line.starts_with("error"));
-                return Verdict::Unusable(error.unwrap_or("it does not build").into());
-            }
-            Ok(_) => {}
+            .output()?;
+        let messages = String::from_utf8_lossy(&built.stdout).into_owned();
+        let messages = messages
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let is_error = |message: &Value| message["message"]["level"] == "error";
+        let errors: Vec<Value> = messages.filter(is_error).collect();
+        if errors.is_empty() && !built.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&built.stderr)));
         }
-        let ran = Command::new(self.build.join("release/sim"))
-            .args(["--seeds", &options.seeds.to_string()])
-            .args(["--tries", &options.tries.to_string()])
-            .args(options.shrink.then_some("--shrink"))
-            .output();
-        let text = match ran {
-            Ok(ran) => String::from_utf8_lossy(&ran.stdout).into_owned(),
-            Err(error) => return Verdict::Unusable(error.to_string()),
-        };
-        let after = |beginning: &str| {
-            let mut lines = text.lines();
-            lines.find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
-        };
-        let seed = after("seed ").and_then(|rest| rest.trim_end_matches(':').parse().ok());
-        let steps = after("; ").and_then(|rest| rest.split(' ').next()?.parse().ok());
-        match (seed, after("broken promise: ")) {
-            (Some(seed), promise) => Verdict::Killed {
-                seed,
-                promise: promise.unwrap_or_else(|| "(not told)".into()),
-                steps,
-            },
-            (None, _) if text.contains("faults that struck") => Verdict::Alive,
-            // What takes the whole process down is found, too.
-            (None, _) => Verdict::Killed {
-                seed: 0,
-                promise: "the process did not survive it".into(),
-                steps: None,
-            },
+        Ok(errors)
+    }
+}
+
+/// The mutants in whose lines there are errors, and the first of each.
+fn guilty(errors: &[Value], lines: &BTreeMap<PathBuf, Lines>) -> BTreeMap<usize, String> {
+    let mut guilty = BTreeMap::new();
+    for error in errors {
+        let spans = error["message"]["spans"].as_array();
+        for span in spans.into_iter().flatten() {
+            let file = Path::new(span["file_name"].as_str().unwrap_or_default());
+            let line = span["line_start"].as_u64();
+            let line = line
+                .and_then(|line| usize::try_from(line).ok())
+                .unwrap_or(0);
+            let theirs = lines.get(file).into_iter().flatten();
+            for (&number, _) in theirs.filter(|(_, lines)| lines.contains(&line)) {
+                guilty.entry(number).or_insert_with(|| text(error));
+            }
         }
     }
+    guilty
+}
+
+/// What the compiler says, in short.
+fn text(error: &Value) -> String {
+    let text = error["message"]["message"].as_str();
+    text.unwrap_or("it does not build").into()
 }
 
 /// Copies a tree, without what was built and what is hidden.
