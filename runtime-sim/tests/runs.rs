@@ -90,3 +90,47 @@ fn shrinking_keeps_what_is_needed_and_nothing_else() {
     assert!(both(&small));
     assert_eq!(small.operations.len() + small.faults.len(), 2, "{small}");
 }
+
+#[test]
+fn shrinking_lets_a_fault_strike_more_often_where_many_steps_were_needed_for_chance() {
+    // Strikes if the plan has enough steps for its rate.
+    let strikes = |plan: &Plan| plan.operations.len() as u64 * plan.config.one_byte_write >= 200;
+    let mut plan = Plan::from_seed(0);
+    plan.config.one_byte_write = 10;
+    let step = Operation {
+        at: 0,
+        client: 7,
+        action: Action::Blank,
+    };
+    plan.operations = vec![step; 30];
+    let small = shrink(&plan, 10_000, strikes);
+    assert_eq!(small.operations.len(), 1, "{small}");
+    assert_eq!(small.operations[0].client, 0, "{small}");
+}
+
+#[test]
+fn shrinking_throws_other_dice_where_many_steps_were_needed_for_chance() {
+    let fails = |plan: &Plan| match plan.seed {
+        3 => !plan.operations.is_empty(),
+        _ => plan.operations.len() >= 30,
+    };
+    let plan = (100..10_000)
+        .map(Plan::from_seed)
+        .find(fails)
+        .expect("some seed has so many");
+    let small = shrink(&plan, 10_000, fails);
+    assert_eq!(small.operations.len(), 1, "{small}");
+}
+
+#[test]
+fn shrinking_ends_when_nothing_more_can_be_done() {
+    for seed in 0..20 {
+        let mut tries = 0;
+        let small = shrink(&Plan::from_seed(seed), 10_000, |_| {
+            tries += 1;
+            true
+        });
+        assert!(tries < 1_000, "seed {seed}: {tries} tries");
+        assert_eq!(small.operations.len() + small.faults.len(), 0, "{small}");
+    }
+}

@@ -1,9 +1,32 @@
 use super::{Action, FaultKind, Plan, PlanConfig};
 use crate::policy::Policy;
 
+/// Other seeds that a smaller plan is tried with: dropping something moves all dice that are thrown after it.
+const OTHER_SEEDS: std::ops::Range<u64> = 0..8;
+
+/// The highest rates that plans are drawn with.
+const MOST: [(&str, u64); 16] = [
+    ("hook_late", 30),
+    ("hook_denies", 30),
+    ("hook_silent", 30),
+    ("hook_panics", 30),
+    ("short_read", 200),
+    ("one_byte_read", 200),
+    ("spurious_read", 200),
+    ("interrupted_read", 200),
+    ("short_write", 200),
+    ("one_byte_write", 200),
+    ("spurious_write", 200),
+    ("interrupted_write", 200),
+    ("stalled_flush", 200),
+    ("split", 200),
+    ("coalesce", 200),
+    ("timer_skew", 200),
+];
+
 /// Makes a plan smaller as long as `fails` says that it still fails in the same way: drops clients,
-/// faults and operations, takes settings back to what is usual, and then simplifies what is left. Tries at
-/// most `tries` plans.
+/// faults and operations, takes settings back to what is usual, and then simplifies what is left. Where
+/// that depends on chance, it lets faults strike more often, or throws other dice. Tries at most `tries` plans.
 pub fn shrink(plan: &Plan, tries: usize, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
     let mut shrinker = Shrinker {
         best: plan.clone(),
@@ -17,6 +40,11 @@ pub fn shrink(plan: &Plan, tries: usize, mut fails: impl FnMut(&Plan) -> bool) -
         shrinker.drop_operations();
         shrinker.take_settings_back();
         shrinker.simplify();
+        if shrinker.best == before {
+            shrinker.let_faults_strike();
+            shrinker.throw_other_dice();
+            shrinker.number_clients_anew();
+        }
         if shrinker.best == before || shrinker.tries == 0 {
             return shrinker.best;
         }
@@ -43,6 +71,16 @@ impl Shrinker<'_> {
         fails
     }
 
+    /// The same, with its seed or another.
+    fn try_seeds(&mut self, plan: Plan) -> bool {
+        std::iter::once(plan.seed).chain(OTHER_SEEDS).any(|seed| {
+            self.try_plan(Plan {
+                seed,
+                ..plan.clone()
+            })
+        })
+    }
+
     fn drop_clients(&mut self) {
         for client in (0..u32::try_from(self.best.config.clients).unwrap_or(0)).rev() {
             let mut plan = self.best.clone();
@@ -63,8 +101,12 @@ impl Shrinker<'_> {
         }
     }
 
-    /// Drops runs of operations, long ones first.
     fn drop_operations(&mut self) {
+        self.drop_operations_if(Self::try_plan);
+    }
+
+    /// Drops runs of operations, long ones first, if `try_plan` says so.
+    fn drop_operations_if(&mut self, try_plan: fn(&mut Self, Plan) -> bool) {
         let mut len = self.best.operations.len().div_ceil(2);
         while len > 0 {
             let mut start = 0;
@@ -72,7 +114,7 @@ impl Shrinker<'_> {
                 let mut plan = self.best.clone();
                 let end = (start + len).min(plan.operations.len());
                 plan.operations.drain(start..end);
-                if !self.try_plan(plan) {
+                if !try_plan(self, plan) {
                     start += len;
                 }
             }
@@ -94,10 +136,52 @@ impl Shrinker<'_> {
         for policy in [Policy::Fifo, Policy::Random] {
             let mut plan = self.best.clone();
             plan.config.policy = policy;
-            if plan.config.policy != self.best.config.policy && self.try_plan(plan) {
+            // Never back again: that would go on for ever.
+            if policy == self.best.config.policy || self.try_plan(plan) {
                 break;
             }
         }
+    }
+
+    /// Where a fault is needed that seldom strikes, what comes before it is needed until it does. So it strikes as
+    /// often as it ever does in a drawn plan.
+    fn let_faults_strike(&mut self) {
+        for (name, most) in MOST {
+            let mut plan = self.best.clone();
+            if let Some(place) = plan.config.number_mut(name)
+                && (1..most).contains(place)
+            {
+                *place = most;
+                self.try_seeds(plan);
+            }
+        }
+    }
+
+    fn throw_other_dice(&mut self) {
+        self.drop_operations_if(Self::try_seeds);
+    }
+
+    /// Gives the clients that are left the first numbers.
+    fn number_clients_anew(&mut self) {
+        let mut clients: Vec<_> = self.best.operations.iter().map(|op| op.client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        let number = |client: &mut u32| {
+            let place = clients.binary_search(client).ok();
+            let place = place.and_then(|place| u32::try_from(place).ok());
+            *client = place.unwrap_or(*client);
+        };
+        let mut plan = self.best.clone();
+        plan.config.clients = clients.len() as u64;
+        for operation in &mut plan.operations {
+            number(&mut operation.client);
+        }
+        for fault in &mut plan.faults {
+            if let Some(client) = struck_client(&mut fault.kind) {
+                number(client);
+            }
+        }
+        self.try_plan(plan);
     }
 
     fn simplify(&mut self) {
@@ -141,6 +225,14 @@ fn simpler(action: Action) -> Vec<Action> {
         ],
         Action::Act(len) => vec![Action::Say(len)],
         Action::Private(to, len) if len > 1 => vec![Action::Private(to, 1)],
+        Action::Nick(nick) if nick > 0 => vec![Action::Nick(0), Action::Nick(nick / 2)],
+        Action::Join(room) if room > 0 => vec![Action::Join(0), Action::Join(room / 2)],
+        Action::Leave(room) if room > 0 => vec![Action::Leave(0), Action::Leave(room / 2)],
+        Action::History(count) if count > 1 => {
+            vec![Action::History(1), Action::History(count / 2)]
+        }
+        Action::Topic(len) if len > 1 => vec![Action::Topic(1)],
+        Action::Cut(len) if len > 1 => vec![Action::Cut(1)],
         Action::Help(times) if times > 1 => vec![Action::Help(1), Action::Help(times / 2)],
         Action::Recall(times) if times > 1 => vec![Action::Recall(1), Action::Recall(times / 2)],
         Action::Hop(times) if times > 1 => vec![Action::Hop(1), Action::Hop(times / 2)],
@@ -162,5 +254,17 @@ fn simpler_fault(kind: FaultKind) -> Vec<FaultKind> {
             vec![FaultKind::DropFuture(client, 0)]
         }
         _ => Vec::new(),
+    }
+}
+
+/// The client that a fault strikes, if it is one client.
+fn struck_client(kind: &mut FaultKind) -> Option<&mut u32> {
+    match kind {
+        FaultKind::Clog(client, ..)
+        | FaultKind::Partition(client, ..)
+        | FaultKind::Reset(client)
+        | FaultKind::ResetWithin(client, ..)
+        | FaultKind::DropFuture(client, _) => Some(client),
+        _ => None,
     }
 }

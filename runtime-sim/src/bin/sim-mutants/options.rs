@@ -2,7 +2,7 @@ use clap::Parser;
 
 /// Plants bugs in a copy of the library, and tells which seed finds which.
 ///
-/// Exits with failure when one of them was not found.
+/// Exits with failure when one of them was not found, or, with --shrink, needs more than 20 steps.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
@@ -14,7 +14,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub(crate) seeds: u64,
 
-    /// Make the plan that found it as small as it gets, and tell how many steps that is
+    /// Make the plan that found it as small as it gets, and tell how many steps that is: operations of clients
+    /// and faults, each counted once, whatever it does
     #[arg(long)]
     pub(crate) shrink: bool,
 
