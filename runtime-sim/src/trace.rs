@@ -58,9 +58,16 @@ impl fmt::Display for Happening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, part) = (self.at / 1_000_000, self.at % 1_000_000);
         write!(f, "{whole:>8}.{part:06} ms  ")?;
-        let text = self.what.text();
-        let text = text.replacen("{}", &self.subject.to_string(), 1);
-        f.write_str(&text.replacen("{}", &self.amount.to_string(), 1))
+        let mut numbers = [self.subject, self.amount].into_iter();
+        for (index, piece) in self.what.text().split("{}").enumerate() {
+            if index > 0
+                && let Some(number) = numbers.next()
+            {
+                write!(f, "{number}")?;
+            }
+            f.write_str(piece)?;
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@ use std::collections::VecDeque;
 use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
 use chat_core::protocol::{JsonProtocol, TextProtocol};
+use memchr::memchr;
 
 use super::json::ANY_TEXT;
 use super::outbox::{Entry, Queue};
@@ -104,7 +105,7 @@ impl Person {
 
     /// Whether the server has handled everything that can be handled.
     pub(crate) fn is_heard(&self) -> bool {
-        !self.sent.contains(&b'\n') && (!self.finished || self.sent.is_empty())
+        memchr(b'\n', &self.sent).is_none() && (!self.finished || self.sent.is_empty())
     }
 
     /// Whether the client has received everything.
@@ -160,7 +161,7 @@ impl Person {
         if !self.skipping {
             return;
         }
-        match self.sent.iter().position(|&byte| byte == b'\n') {
+        match memchr(b'\n', &self.sent) {
             Some(end) => {
                 self.sent.drain(..=end);
                 self.skipping = false;
@@ -174,12 +175,13 @@ impl Person {
         if self.skipping {
             return None;
         }
-        let end = self.sent.iter().position(|&byte| byte == b'\n');
+        let end = memchr(b'\n', &self.sent);
         let limit = self.longest();
         let mut text = match end {
             Some(end) => {
-                let text: Vec<_> = self.sent.drain(..=end).collect();
-                text[..end].to_vec()
+                let mut text: Vec<_> = self.sent.drain(..=end).collect();
+                text.truncate(end);
+                text
             }
             None if self.sent.len() > limit => {
                 self.sent.clear();
@@ -360,7 +362,7 @@ impl Model {
             );
             return None;
         };
-        let unended = !person.sent.contains(&b'\n');
+        let unended = memchr(b'\n', &person.sent).is_none();
         let finished = person.finished;
         let line = person.next_line();
         let agrees = match (frame, &line) {
@@ -438,7 +440,7 @@ impl Model {
             let rest = &line[person.offset..];
             if rest.first() == Some(&ANY_TEXT) {
                 // Up to the quote that nothing but the end of the frame follows.
-                match bytes.iter().position(|&byte| byte == b'\n') {
+                match memchr(b'\n', bytes) {
                     Some(end) => {
                         bytes = &bytes[end + 1..];
                         person.expected.pop_front();
@@ -448,7 +450,7 @@ impl Model {
                     None => return,
                 }
             }
-            let known = rest.iter().position(|&byte| byte == ANY_TEXT);
+            let known = memchr(ANY_TEXT, rest);
             let len = known.unwrap_or(rest.len()).min(bytes.len());
             if rest[..len] != bytes[..len] {
                 let detail = format!(

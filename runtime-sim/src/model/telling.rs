@@ -166,7 +166,8 @@ impl Happening<'_> {
 
 /// A string as JSON has it.
 pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // A string is always some JSON.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 pub(super) fn or_null(text: Option<&str>) -> String {

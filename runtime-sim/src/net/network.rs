@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use chat_core::runtime::{Address, BACKLOG};
 
@@ -35,7 +34,6 @@ pub(crate) struct Network {
     refused_until: u64,
     slow_until: u64,
     slowness: u64,
-    wall_clock_back: u64,
 }
 
 struct Connection {
@@ -84,7 +82,6 @@ impl Network {
             refused_until: 0,
             slow_until: 0,
             slowness: 0,
-            wall_clock_back: 0,
         }
     }
 
@@ -122,14 +119,6 @@ impl Network {
         } else {
             0
         }
-    }
-
-    pub(crate) fn wall_clock_back(&self) -> Duration {
-        Duration::from_nanos(self.wall_clock_back)
-    }
-
-    pub(crate) fn set_wall_clock_back(&mut self, by: u64) {
-        self.wall_clock_back = self.wall_clock_back.saturating_add(by);
     }
 
     /// How many connections somebody still holds an end of, and how many bytes are in them.

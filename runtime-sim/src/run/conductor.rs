@@ -333,8 +333,9 @@ async fn strike(kind: FaultKind, plan: &Plan, stage: &Stage, host: &mut Option<H
         }
         FaultKind::WallClockBack(ms) => {
             let by = u64::from(ms) * 1_000_000;
-            shared.network().set_wall_clock_back(by);
-            shared.core().struck(Strike::WallClockBack);
+            let mut core = shared.core();
+            core.set_wall_clock_back(by);
+            core.struck(Strike::WallClockBack);
         }
         FaultKind::Shutdown => {
             if let Some(host) = host.take() {

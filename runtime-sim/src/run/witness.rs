@@ -5,7 +5,6 @@ use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
 use chat_core::hub::HubError;
 use chat_core::protocol::{Delivery, Flow, JsonProtocol, Protocol, TextProtocol};
-use chat_core::runtime::Timer;
 use chat_core::session::{Done, Session};
 
 use crate::SimRuntime;
@@ -27,8 +26,10 @@ impl Stage {
 
     /// The model, as of now.
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
-        let now = self.runtime.shared.core().now;
-        let wall = self.runtime.wall_clock();
+        let (now, wall) = {
+            let core = self.runtime.shared.core();
+            (core.now, core.wall_clock())
+        };
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         model.now = now;
         model.wall = wall;

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use std::panic::Location;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use async_task::Runnable;
 
@@ -13,6 +13,9 @@ use crate::policy::Policy;
 use crate::random::{Purpose, Random};
 use crate::strikes::{Strike, Strikes};
 use crate::trace::{Happening, Trace, What};
+
+/// When a simulation starts, by its wall clock, in nanoseconds since the Unix epoch.
+const EPOCH: u64 = 1_700_000_000_000_000_000;
 
 /// Number 0 is the future given to `block_on`.
 pub(crate) type TaskId = u64;
@@ -33,6 +36,8 @@ pub(crate) struct Shared {
 /// The schedule, the clock and the record of what happened.
 pub(crate) struct Core {
     pub(crate) now: u64,
+    /// How far the wall clock was set back.
+    wall_clock_back: u64,
     pub(crate) trace: Trace,
     pub(crate) strikes: Strikes,
     pub(crate) random: Random,
@@ -99,6 +104,7 @@ impl Shared {
             network: Mutex::new(Network::new(settings.seed)),
             core: Mutex::new(Core {
                 now: 0,
+                wall_clock_back: 0,
                 trace: Trace::new(settings.keep),
                 strikes: Strikes::default(),
                 random,
@@ -227,6 +233,15 @@ impl Core {
             subject,
             amount,
         });
+    }
+
+    pub(crate) fn wall_clock(&self) -> SystemTime {
+        let since = (EPOCH + self.now).saturating_sub(self.wall_clock_back);
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(since)
+    }
+
+    pub(crate) fn set_wall_clock_back(&mut self, by: u64) {
+        self.wall_clock_back = self.wall_clock_back.saturating_add(by);
     }
 
     /// Counts a fault that has struck.

@@ -10,18 +10,13 @@ use super::sim::SimRuntime;
 use super::state::{Due, Shared};
 use crate::strikes::Strike;
 
-/// When a simulation starts, by its wall clock.
-const EPOCH: Duration = Duration::from_secs(1_700_000_000);
-
 impl Timer for SimRuntime {
     fn now(&self) -> Instant {
         self.shared.base + Duration::from_nanos(self.shared.core().now)
     }
 
     fn wall_clock(&self) -> SystemTime {
-        let back = self.shared.network().wall_clock_back();
-        let now = Duration::from_nanos(self.shared.core().now);
-        SystemTime::UNIX_EPOCH + EPOCH + now - back
+        self.shared.core().wall_clock()
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {

@@ -1,8 +1,10 @@
 //! What a program writes and remembers that speaks JSON, and what it checks by itself: that each request
 //! gets one answer, in order, and that it sees the numbers of each room without a hole that is not announced.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Words, nick};
@@ -67,6 +69,44 @@ struct Saying {
     settled: Option<String>,
     /// Whether it was said before, with or without an answer.
     again: bool,
+}
+
+/// What a program looks at of a frame: an event, if that is there, and otherwise an answer.
+#[derive(Debug, Deserialize)]
+struct Heard<'a> {
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    room: Option<Cow<'a, str>>,
+    number: Option<u64>,
+    first: Option<u64>,
+    last: Option<u64>,
+    #[serde(default)]
+    id: Value,
+    #[serde(borrow, default)]
+    ok: Granted<'a>,
+    #[serde(borrow)]
+    error: Option<Refused<'a>>,
+}
+
+/// What an answer grants. What histories and lists hold is for the model to judge.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Granted<'a> {
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
+    resumed: Option<bool>,
+    #[serde(borrow)]
+    room: Option<Cow<'a, str>>,
+    rooms: Value,
+    last: Option<u64>,
+    number: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refused<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
 }
 
 impl Notebook {
@@ -311,7 +351,10 @@ impl Notebook {
         };
         request["id"] = id.clone();
         self.outstanding.push_back((id, asked));
-        format!("{request}\n")
+        // Faster than its `Display`.
+        let mut line = serde_json::to_string(&request).unwrap_or_default();
+        line.push('\n');
+        line
     }
 
     fn some_room(&self, random: &mut Random) -> String {
@@ -324,61 +367,69 @@ impl Notebook {
 
     /// Takes what has come from the server.
     pub(super) fn hears(&mut self, bytes: &[u8], model: &mut Model) {
-        self.partial.extend_from_slice(bytes);
-        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<_> = self.partial.drain(..=end).collect();
-            let Ok(frame) = serde_json::from_slice::<Value>(&line) else {
-                let detail = format!("{:?} is no JSON", String::from_utf8_lossy(&line));
-                return model.breaks(Promise::Answers, detail);
-            };
-            match frame["event"].as_str() {
-                Some(event) => self.hears_event(event, &frame, model),
-                None => self.hears_answer(&frame, model),
+        let mut heard = std::mem::take(&mut self.partial);
+        heard.extend_from_slice(bytes);
+        let mut done = 0;
+        for end in memchr::memchr_iter(b'\n', &heard) {
+            self.hears_line(&heard[done..end], model);
+            done = end + 1;
+        }
+        heard.drain(..done);
+        self.partial = heard;
+    }
+
+    fn hears_line(&mut self, line: &[u8], model: &mut Model) {
+        match serde_json::from_slice::<Heard<'_>>(line) {
+            Ok(heard) if heard.event.is_some() => self.hears_event(&heard, line, model),
+            Ok(heard) => self.hears_answer(heard, line, model),
+            Err(error) => {
+                let detail = format!("{} is no frame: {error}", text(line));
+                model.breaks(Promise::Answers, detail);
             }
         }
     }
 
-    fn hears_event(&mut self, event: &str, frame: &Value, model: &mut Model) {
-        let room = folded(frame["room"].as_str().unwrap_or_default());
-        let (first, last) = match event {
-            "message" => (frame["number"].as_u64(), frame["number"].as_u64()),
-            "missed" => (frame["first"].as_u64(), frame["last"].as_u64()),
+    fn hears_event(&mut self, heard: &Heard<'_>, line: &[u8], model: &mut Model) {
+        let (first, last) = match heard.event.as_deref() {
+            Some("message") => (heard.number, heard.number),
+            Some("missed") => (heard.first, heard.last),
             _ => return,
         };
         let (Some(first), Some(last)) = (first, last) else {
             return;
         };
+        let room = folded(heard.room.as_deref().unwrap_or_default());
         match self.rooms.get_mut(&room) {
             Some(Some(known)) if *known + 1 != first => {
-                let detail = format!("{frame} comes after number {known}");
+                let detail = format!("{} comes after number {known}", text(line));
                 model.breaks(Promise::Numbers, detail);
             }
             Some(known) => *known = Some(last),
             None => {
-                let detail = format!("{frame} comes from a room that it is not in");
+                let detail = format!("{} comes from a room that it is not in", text(line));
                 model.breaks(Promise::Numbers, detail);
             }
         }
     }
 
-    fn hears_answer(&mut self, frame: &Value, model: &mut Model) {
+    fn hears_answer(&mut self, heard: Heard<'_>, line: &[u8], model: &mut Model) {
         let Some((id, asked)) = self.outstanding.pop_front() else {
-            let detail = format!("{frame} answers nothing");
+            let detail = format!("{} answers nothing", text(line));
             return model.breaks(Promise::Answers, detail);
         };
-        if id != frame["id"] {
-            let detail = format!("{frame} comes where request {id} was to be answered");
+        if id != heard.id {
+            let detail = format!("{} comes where request {id} was to be answered", text(line));
             return model.breaks(Promise::Answers, detail);
         }
-        let code = frame["error"]["code"].as_str();
+        let code = heard.error.as_ref().map(|error| &*error.code);
         match asked {
             Asked::Hello => match code {
-                None => self.is_welcomed(&frame["ok"]),
+                None => self.is_welcomed(&heard.ok),
                 Some(code) => self.is_not_welcomed(code),
             },
             Asked::Join if code.is_none() => {
-                let room = folded(frame["ok"]["room"].as_str().unwrap_or_default());
-                self.rooms.insert(room, frame["ok"]["last"].as_u64());
+                let room = folded(heard.ok.room.as_deref().unwrap_or_default());
+                self.rooms.insert(room, heard.ok.last);
             }
             Asked::Leave(room) if code.is_none() => {
                 self.rooms.remove(&room);
@@ -386,7 +437,7 @@ impl Notebook {
             // What another connection says after it has the session counts.
             Asked::Say(saying) if saying.name.is_some() && !self.given_up => match code {
                 None => {
-                    let number = frame["ok"]["number"].as_u64().unwrap_or(0);
+                    let number = heard.ok.number.unwrap_or(0);
                     model
                         .ledger
                         .acknowledged(&saying.room, &saying.text, number);
@@ -400,14 +451,14 @@ impl Notebook {
         }
     }
 
-    fn is_welcomed(&mut self, ok: &Value) {
+    fn is_welcomed(&mut self, ok: &Granted<'_>) {
         self.greeting = Greeting::Answered;
-        self.token = ok["token"].as_str().map(Into::into);
+        self.token = ok.token.as_deref().map(Into::into);
         self.token_is_stale = false;
-        if ok["resumed"] == false {
+        if ok.resumed == Some(false) {
             self.last = None;
         }
-        let rooms = ok["rooms"].as_array();
+        let rooms = ok.rooms.as_array();
         let rooms = rooms.into_iter().flatten().filter_map(Value::as_str);
         let known = std::mem::take(&mut self.rooms);
         self.rooms = rooms
@@ -433,4 +484,9 @@ impl Notebook {
         }
         self.greeting = Greeting::Missing;
     }
+}
+
+/// A line, for people.
+fn text(line: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(line))
 }
