@@ -444,8 +444,9 @@ impl Network {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
         let name = 2 * id + end as u64;
+        let mut core = shared.core();
         if connection.broken {
-            shared.core().note(What::Broken, name, 0);
+            core.note(What::Broken, name, 0);
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         if buf.is_empty() {
@@ -454,40 +455,42 @@ impl Network {
         let (random, rates) = (&mut self.random, &self.rates);
         // The one that the other end writes.
         let pipe = &mut connection.pipes[1 - end];
-        let now = shared.core().now;
+        let now = core.now;
         let readable = pipe.readable(now);
         if readable == 0 {
             if pipe.is_ended(now) {
-                shared.core().note(What::Ended, name, 0);
+                core.note(What::Ended, name, 0);
                 return Poll::Ready(Ok(0));
             }
+            drop(core);
             set(&mut pipe.reader, cx.waker());
             arm(shared, id, 1 - end, pipe);
             return Poll::Pending;
         }
         // Only the server is written so that it bears this; the combinators of `futures` are not.
         if end == 1 && random.per_mille(rates.interrupted_read) {
-            let mut core = shared.core();
             core.struck(Strike::InterruptedRead);
             core.note(What::Interrupt, name, 0);
             return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
         }
         if random.per_mille(rates.spurious_read) {
-            shared.core().struck(Strike::SpuriousRead);
+            core.struck(Strike::SpuriousRead);
+            drop(core);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let mut len = readable.min(buf.len());
         if len > 1 && random.per_mille(rates.one_byte_read) {
-            shared.core().struck(Strike::OneByteRead);
+            core.struck(Strike::OneByteRead);
             len = 1;
         } else if len > 1 && random.per_mille(rates.short_read) {
-            shared.core().struck(Strike::ShortRead);
+            core.struck(Strike::ShortRead);
             len = random.index(len - 1) + 1;
         }
+        core.note(What::Read, name, len as u64);
+        drop(core);
         pipe.read(&mut buf[..len]);
         connection.read_at[end] = now;
-        shared.core().note(What::Read, name, len as u64);
         if let Some(writer) = pipe.writer.take() {
             writer.wake();
         }
@@ -505,12 +508,13 @@ impl Network {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
         let name = 2 * id + end as u64;
+        let mut core = shared.core();
         if connection.broken {
-            shared.core().note(What::Broken, name, 1);
+            core.note(What::Broken, name, 1);
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         if !connection.held[1 - end] || connection.pipes[end].end.is_some() {
-            shared.core().note(What::Broken, name, 2);
+            core.note(What::Broken, name, 2);
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         if buf.is_empty() {
@@ -520,7 +524,6 @@ impl Network {
         let pipe = &mut connection.pipes[end];
         let room = pipe.room(rates.window);
         if room == 0 {
-            let mut core = shared.core();
             core.struck(Strike::FullWindow);
             core.note(What::Full, name, pipe.bytes.len() as u64);
             drop(core);
@@ -528,57 +531,59 @@ impl Network {
             return Poll::Pending;
         }
         if end == 1 && random.per_mille(rates.interrupted_write) {
-            let mut core = shared.core();
             core.struck(Strike::InterruptedWrite);
             core.note(What::Interrupt, name, 1);
             return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
         }
         if random.per_mille(rates.spurious_write) {
-            shared.core().struck(Strike::SpuriousWrite);
+            core.struck(Strike::SpuriousWrite);
+            drop(core);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let mut len = room.min(buf.len());
         if len > 1 && random.per_mille(rates.one_byte_write) {
-            shared.core().struck(Strike::OneByteWrite);
+            core.struck(Strike::OneByteWrite);
             len = 1;
         } else if len > 1 && random.per_mille(rates.short_write) {
-            shared.core().struck(Strike::ShortWrite);
+            core.struck(Strike::ShortWrite);
             len = random.index(len - 1) + 1;
         }
         if let Some(left) = &mut pipe.breaks_after {
             if *left <= len {
                 let left = *left;
                 let within = buf[..left].last().is_some_and(|&byte| byte != b'\n');
-                shared.core().struck(if within {
+                core.struck(if within {
                     Strike::ResetWithin
                 } else {
                     Strike::Reset
                 });
+                drop(core);
                 self.break_off(shared, id);
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
             *left -= len;
         }
-        let now = shared.core().now;
+        let now = core.now;
         let mut at = now + rates.latency * 1_000;
         if rates.jitter > 0 {
             at += random.below(rates.jitter * 1_000);
-            shared.core().struck(Strike::Jitter);
+            core.struck(Strike::Jitter);
         }
         if random.per_mille(rates.coalesce) {
-            shared.core().struck(Strike::Coalesced);
+            core.struck(Strike::Coalesced);
             at += random.between(5_000_000, 40_000_000);
         }
         if len > 1 && random.per_mille(rates.split) {
-            shared.core().struck(Strike::Split);
+            core.struck(Strike::Split);
             let cut = random.index(len - 1) + 1;
             let at = pipe.send(&buf[..cut], at);
             pipe.send(&buf[cut..len], at + random.between(1_000, 5_000_000));
         } else {
             pipe.send(&buf[..len], at);
         }
-        shared.core().note(What::Write, name, len as u64);
+        core.note(What::Write, name, len as u64);
+        drop(core);
         connection.wrote_at[end] = now;
         arm(shared, id, end, pipe);
         Poll::Ready(Ok(len))

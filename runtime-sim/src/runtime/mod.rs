@@ -3,6 +3,7 @@
 mod sim;
 mod spawn;
 mod state;
+mod tasks;
 mod timer;
 
 pub use sim::{Settings, Sim, SimRuntime, World};

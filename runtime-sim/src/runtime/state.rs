@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_task::Runnable;
 
 use super::sim::{Settings, World};
+use super::tasks::Tasks;
 use crate::net::Network;
 use crate::policy::Policy;
 use crate::random::{Purpose, Random};
@@ -53,8 +54,9 @@ pub(crate) struct Core {
     ranked: BTreeMap<(u64, u64), Ready>,
     due: BTreeMap<(u64, u64), Due>,
     last_due: u64,
-    tasks: BTreeMap<TaskId, TaskRecord>,
-    last_task: TaskId,
+    /// Room for what is being done at an instant.
+    doing: Vec<Due>,
+    tasks: Tasks<TaskRecord>,
     polls_at_this_instant: u64,
     patience: u64,
     /// The steps at which priorities change.
@@ -118,8 +120,8 @@ impl Shared {
                 ranked: BTreeMap::new(),
                 due: BTreeMap::new(),
                 last_due: 0,
-                tasks: BTreeMap::new(),
-                last_task: 0,
+                tasks: Tasks::new(),
+                doing: Vec::new(),
                 polls_at_this_instant: 0,
                 patience: settings.patience,
                 changes,
@@ -172,24 +174,26 @@ impl Shared {
     /// Moves the time to the next thing that is due, and does all that is due then. Returns whether there
     /// was anything.
     pub(crate) fn advance(self: &Arc<Self>) -> bool {
-        let mut due = Vec::new();
-        {
+        let mut all = {
             let mut core = self.core();
-            let Some((&(at, _), _)) = core.due.first_key_value() else {
+            let Some(((at, _), first)) = core.due.pop_first() else {
                 return false;
             };
             if at > core.now {
                 core.now = at;
                 core.polls_at_this_instant = 0;
             }
+            let mut all = std::mem::take(&mut core.doing);
+            all.push(first);
             while let Some(entry) = core.due.first_entry()
                 && entry.key().0 <= at
             {
-                due.push(entry.remove());
+                all.push(entry.remove());
             }
-            core.note(What::Advance, due.len() as u64, 0);
-        }
-        for due in due {
+            core.note(What::Advance, all.len() as u64, 0);
+            all
+        };
+        for due in all.drain(..) {
             match due {
                 Due::Wake(waker) => waker.wake(),
                 Due::Arrival(connection, pipe) => {
@@ -199,6 +203,7 @@ impl Shared {
                 Due::Held(runnable) => self.core().push_ready(Ready::Task(runnable)),
             }
         }
+        self.core().doing = all;
         true
     }
 
@@ -213,12 +218,12 @@ impl Shared {
                     std::mem::take(&mut core.ranked),
                 ),
                 std::mem::take(&mut core.due),
-                std::mem::take(&mut core.tasks),
+                core.tasks.drain(),
             )
         };
         drop((ready, due));
         // Waking a task hands it to `make_ready`, which drops it.
-        let wakers = tasks.into_values().filter_map(|task| task.waker);
+        let wakers = tasks.filter_map(|task| task.waker);
         wakers.for_each(Waker::wake);
         self.readied.notify_all();
     }
@@ -271,10 +276,8 @@ impl Core {
         name: Option<&str>,
         location: Option<&'static Location<'static>>,
     ) -> TaskId {
-        self.last_task += 1;
-        let id = self.last_task;
         let parent = self.current;
-        let inherited = || self.tasks.get(&parent).map(|task| Arc::clone(&task.name));
+        let inherited = || self.tasks.get(parent).map(|task| Arc::clone(&task.name));
         let name = match name {
             Some(name) => name.into(),
             None => inherited().unwrap_or_else(|| "main".into()),
@@ -293,13 +296,13 @@ impl Core {
             priority,
             waker: None,
         };
-        self.tasks.insert(id, record);
+        let id = self.tasks.push(record);
         self.note(What::Spawn, id, parent);
         id
     }
 
     pub(crate) fn set_waker(&mut self, task: TaskId, waker: Waker) {
-        if let Some(record) = self.tasks.get_mut(&task) {
+        if let Some(record) = self.tasks.get_mut(task) {
             record.waker = Some(waker);
         }
     }
@@ -307,7 +310,7 @@ impl Core {
     /// Forgets a task that has ended. Returns what must be dropped when the core is not locked.
     #[must_use = "to be dropped when the core is not locked"]
     pub(crate) fn remove_task(&mut self, task: TaskId) -> Option<Waker> {
-        let record = self.tasks.remove(&task)?;
+        let record = self.tasks.remove(task)?;
         self.note(What::End, task, 0);
         record.waker
     }
@@ -326,7 +329,7 @@ impl Core {
         let id = picked.id();
         self.polls += 1;
         self.polls_at_this_instant += 1;
-        if let Some(record) = self.tasks.get_mut(&id) {
+        if let Some(record) = self.tasks.get_mut(id) {
             record.polls += 1;
         }
         self.current = id;
@@ -367,7 +370,7 @@ impl Core {
         if !matches!(self.policy, Policy::Priorities { .. }) {
             return self.ready.push_back(ready);
         }
-        let record = self.tasks.get(&ready.id());
+        let record = self.tasks.get(ready.id());
         let priority = record.map_or(u64::MAX, |task| task.priority);
         self.last_due += 1;
         self.ranked.insert((priority, self.last_due), ready);
@@ -388,7 +391,7 @@ impl Core {
         }
         self.lowest -= 1;
         let lowest = self.lowest;
-        if let Some(task) = self.tasks.get_mut(&highest.id()) {
+        if let Some(task) = self.tasks.get_mut(highest.id()) {
             task.priority = lowest;
         }
         self.ranked.insert((lowest, 0), highest);
@@ -417,7 +420,7 @@ impl Core {
     /// All tasks there are, for people.
     pub(crate) fn describe_tasks(&self) -> String {
         let mut text = String::new();
-        for (id, task) in &self.tasks {
+        for (id, task) in self.tasks.iter() {
             let _ = write!(text, "\n  task {id} \"{}\"", task.name);
             match task.location {
                 Some(location) => {

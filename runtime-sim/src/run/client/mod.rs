@@ -79,25 +79,31 @@ struct ConnectedLine {
     over: Arc<AtomicBool>,
 }
 
+/// What texts are filled up with.
+const LOREM: &str = " lorem ipsum";
+
 impl Words {
     /// A text of about a length.
     fn text(&mut self, len: u32) -> String {
         let mut text = self.whole_text(len);
         text.truncate(count(len).max(4));
-        self.last = text.trim_end().into();
-        self.last.clone()
+        text.truncate(text.trim_end().len());
+        self.last.clone_from(&text);
+        text
     }
 
     /// A text that nobody else says, of at least a length.
     fn whole_text(&mut self, len: u32) -> String {
         self.said += 1;
         let mut text = format!("c{}.{}", self.client, self.said);
-        let start = text.len();
-        while text.len() < count(len) {
-            text.push_str(" lorem ipsum");
+        let len = count(len).max(text.len());
+        text.reserve(len + LOREM.len() - text.len());
+        while text.len() < len {
+            text.push_str(LOREM);
         }
-        text.truncate(count(len).max(start));
-        text.trim_end().into()
+        text.truncate(len);
+        text.truncate(text.trim_end().len());
+        text
     }
 }
 
