@@ -279,23 +279,23 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "what is held back is never written",
         file: "connection/driver.rs",
         from: r#"                self.holds_back = true;
-                cx.waker().wake_by_ref();"#,
+                self.runtime.wake_later(cx.waker());"#,
         to: r#"                self.holds_back = true;"#,
     },
     Mutant {
         name: "a stream that wakes is not asked",
         file: "connection/stir.rs",
         from: r#"        stir.stir();
-        stir.task.wake();"#,
-        to: r#"        stir.task.wake();"#,
+        stir.rung.store(true, Ordering::Release);"#,
+        to: r#"        stir.rung.store(true, Ordering::Release);"#,
     },
     Mutant {
         name: "a stream that had something is not asked again",
         file: "connection/driver/input.rs",
         from: r#"        if polled.is_ready() {
-            stir.stir();"#,
+            self.stir.stir();"#,
         to: r#"        if polled.is_pending() {
-            stir.stir();"#,
+            self.stir.stir();"#,
     },
     Mutant {
         name: "the idle timer is not moved",
@@ -367,9 +367,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "waits for a closing peer for ever",
         file: "connection/driver.rs",
-        from: r#"        ready!(self.poll_deadline(cx, ending.deadline));
+        from: r#"        ready!(self.poll_deadline(ending.deadline));
 "#,
-        to: r#"        ready!(self.poll_deadline(cx, ending.deadline + std::time::Duration::from_secs(3600)));
+        to: r#"        ready!(self.poll_deadline(ending.deadline + std::time::Duration::from_secs(3600)));
 "#,
     },
     Mutant {
