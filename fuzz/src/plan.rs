@@ -69,6 +69,7 @@ fn choose(bytes: &mut Unstructured<'_>) -> Result<Plan> {
     plan.config.hook_panics = 0;
     plan.operations.clear();
     plan.faults.clear();
+    plan.deeds.clear();
     let mut at = 0;
     while !bytes.is_empty() && plan.operations.len() + plan.faults.len() < STEPS {
         at += pause(bytes.arbitrary()?);

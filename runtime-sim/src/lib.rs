@@ -30,7 +30,9 @@ mod trace;
 
 pub use model::{Broken, Promise, Sometimes, Sort};
 pub use net::{Rates, SimListener, SimStream, Way};
-pub use plan::{Action, Fault, FaultKind, Operation, Plan, PlanConfig, Size, shrink};
+pub use plan::{
+    Action, Deed, DeedKind, Fault, FaultKind, Operation, Plan, PlanConfig, Size, shrink,
+};
 pub use policy::Policy;
 pub use random::{Purpose, Random};
 pub use run::{Batch, Report, run};

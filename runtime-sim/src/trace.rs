@@ -51,6 +51,7 @@ whats! {
     Clog => "connection end {} is clogged for {} ns",
     Operation => "client {} does operation {}",
     Fault => "fault {} sets in",
+    Deed => "the program does deed {}",
     Mark => "phase {}",
 }
 

@@ -63,6 +63,10 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_line() {
             "line 1: something is missing at the end",
         ),
         ("at 1 fault shutdown now", "line 1: \"now\" is too much"),
+        (
+            "at 1 program kick 0 x 1",
+            "line 1: \"x\": invalid digit found in string",
+        ),
     ] {
         assert_eq!(Plan::parse(text).expect_err(text), error);
     }
@@ -88,7 +92,8 @@ fn shrinking_keeps_what_is_needed_and_nothing_else() {
         .expect("some seed has both");
     let small = shrink(&plan, 10_000, both);
     assert!(both(&small));
-    assert_eq!(small.operations.len() + small.faults.len(), 2, "{small}");
+    let steps = small.operations.len() + small.faults.len() + small.deeds.len();
+    assert_eq!(steps, 2, "{small}");
 }
 
 #[test]

@@ -213,10 +213,7 @@ impl Model {
         let Some(session) = self.sessions.get(&who) else {
             return "{}".into();
         };
-        let rooms = session
-            .rooms
-            .iter()
-            .map(|room| bare(&self.rooms.name(room)));
+        let rooms = session.rooms().map(|room| bare(&self.rooms.name(room)));
         let rooms: Vec<_> = rooms.collect();
         let token = session.token.map(|token| format!("{token:032x}"));
         format!(
@@ -359,6 +356,7 @@ pub(super) fn closing(reason: &CloseReason) -> Line {
         CloseReason::Superseded => "superseded",
         CloseReason::Unregistered(_) => "unregistered",
         CloseReason::Denied(_) => "denied",
+        CloseReason::Removed(_) => "removed",
         CloseReason::ServerFull { .. } => "server_full",
         CloseReason::AddressFull { .. } => "address_full",
         CloseReason::ConnectingTooFast => "connecting_too_fast",

@@ -12,27 +12,32 @@ pub(crate) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// The rooms that have it, and under which number.
+    /// The rooms that have it, and under which number. It is there once, and once more for each time that
+    /// its name was settled before it was said again.
     said: Vec<(String, u64)>,
     /// What its sender was told.
-    acknowledged: Option<(String, u64)>,
+    acknowledged: Vec<(String, u64)>,
     refused: bool,
     retried: bool,
-    /// Whether its name was settled: it counts as new if it is said again.
+    /// Whether its name is settled, so that it counts as new if it is said again.
     settled: bool,
+    /// Whether it was said again although it did not count as new.
+    doubled: bool,
 }
 
 impl Ledger {
     /// A room has got a message.
     pub(super) fn said(&mut self, room: &str, text: &str, number: u64) {
         let entry = self.entries.entry(text.into()).or_default();
+        entry.doubled |= !entry.said.is_empty() && !entry.settled;
+        entry.settled = false;
         entry.said.push((folded(room), number));
     }
 
     /// A sender was told that a room has a message.
     pub(crate) fn acknowledged(&mut self, room: &str, text: &str, number: u64) {
         let entry = self.entries.entry(text.into()).or_default();
-        entry.acknowledged = Some((folded(room), number));
+        entry.acknowledged.push((folded(room), number));
     }
 
     /// A sender was told that a room does not have a message.
@@ -41,12 +46,8 @@ impl Ledger {
     }
 
     /// The name of a message will not be used again.
-    pub(super) fn settled(&mut self, room: &str, number: u64) {
-        let of_room = |(name, known): &(String, u64)| *known == number && *name == folded(room);
-        let mut entries = self.entries.values_mut();
-        if let Some(entry) = entries.find(|entry| entry.said.iter().any(of_room)) {
-            entry.settled = true;
-        }
+    pub(super) fn settled(&mut self, text: &str) {
+        self.entries.entry(text.into()).or_default().settled = true;
     }
 
     /// Something is said again, and may have a better answer this time.
@@ -57,14 +58,9 @@ impl Ledger {
     /// How it does not add up, if it does not.
     fn contradiction(&self) -> Option<String> {
         self.entries.iter().find_map(|(text, entry)| {
-            let said = &entry.said;
-            let sound = match &entry.acknowledged {
-                _ if entry.settled => true,
-                _ if said.len() > 1 => false,
-                Some(acknowledged) => said.first() == Some(acknowledged),
-                None if entry.refused && !entry.retried => said.is_empty(),
-                None => true,
-            };
+            let is_there = |place| entry.said.contains(place);
+            let taken_back = entry.refused && !entry.retried && !entry.said.is_empty();
+            let sound = !entry.doubled && !taken_back && entry.acknowledged.iter().all(is_there);
             (!sound).then(|| format!("{text:?}: {entry:?}"))
         })
     }

@@ -10,6 +10,7 @@ mod json;
 mod ledger;
 mod outbox;
 mod person;
+mod program;
 mod promise;
 mod resume;
 mod room;
@@ -28,6 +29,7 @@ use ledger::Ledger;
 
 pub(crate) use outbox::Limits;
 pub(crate) use person::{Person, Presence};
+use program::Listener;
 pub use promise::{Broken, Promise};
 use room::Rooms;
 use session::{Session, SessionId};
@@ -53,6 +55,9 @@ pub(crate) struct Model {
     drawn: Option<u128>,
     parkings: u64,
     graces: u64,
+    /// The subscriptions of the program, and how many there were.
+    pub(crate) listeners: BTreeMap<u64, Listener>,
+    subscriptions: u64,
     pub(crate) ledger: Ledger,
     /// When connections came in, by who they come from.
     arrivals: BTreeMap<u32, VecDeque<u64>>,
@@ -109,6 +114,8 @@ impl Model {
             drawn: None,
             parkings: 0,
             graces: 0,
+            listeners: BTreeMap::new(),
+            subscriptions: 0,
             ledger: Ledger::default(),
             arrivals: BTreeMap::new(),
             broken: None,
@@ -155,6 +162,9 @@ impl Model {
             _ => None,
         };
         self.handles(id, text);
+        if let Some(person) = self.people.get_mut(&id) {
+            person.room_then = None;
+        }
     }
 
     fn tongue_of(&self, id: Id) -> Tongue {

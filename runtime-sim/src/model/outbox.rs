@@ -261,6 +261,12 @@ impl Queue {
 }
 
 impl Missed {
+    /// Whether the library says the same.
+    pub(super) fn is(&self, theirs: &chat_core::event::Missed) -> bool {
+        let room = theirs.room.to_string();
+        *self.room == *room && self.messages == theirs.messages && self.presence == theirs.presence
+    }
+
     pub(crate) fn line(&self, tongue: Tongue) -> Line {
         line(match tongue {
             Tongue::Text => self.text(),

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
@@ -32,6 +33,7 @@ pub(crate) enum Presence {
 pub(crate) enum Order {
     SlowConsumer,
     Superseded,
+    Removed,
     Shutdown,
 }
 
@@ -64,6 +66,12 @@ pub(crate) struct Person {
     offset: usize,
     /// What it was ordered first.
     pub(super) order: Option<Order>,
+    /// Whether nothing is accepted any more of what it says to rooms.
+    pub(super) hushed: bool,
+    /// Why the program has ended its session, where that is what it was ordered first.
+    pub(super) removal: Option<String>,
+    /// The room that it was in when it began to wait for a decision, as the room spells it.
+    pub(super) room_then: Option<Arc<str>>,
     /// When it was ordered to close.
     pub(crate) ordered_at: Option<u64>,
     /// Whether the connection may end without a word, because a fault made it.
@@ -95,6 +103,9 @@ impl Person {
             expected: VecDeque::new(),
             offset: 0,
             order: None,
+            hushed: false,
+            removal: None,
+            room_then: None,
             ordered_at: None,
             excused: false,
             prompt,
@@ -133,6 +144,12 @@ impl Person {
         if self.queue.overflowed {
             self.is_ordered(Order::SlowConsumer, now);
         }
+    }
+
+    /// Whether it waits for the session with a token.
+    pub(super) fn wants(&self, token: u128) -> bool {
+        let claims = |claim: Claim| claim.token() == Some(token);
+        self.presence == Presence::Open && self.claim.is_some_and(claims)
     }
 
     /// How long a line may be.
@@ -294,11 +311,12 @@ impl Model {
         self.replies(id, ping.into());
     }
 
-    /// All sessions are ordered to close at this moment.
-    pub(crate) fn orders_all_to_close(&mut self) {
+    /// All sessions are ordered to close at this moment, by a server that `hushes` them before.
+    pub(crate) fn orders_all_to_close(&mut self, hushes: bool) {
         self.shutdown = true;
         let now = self.now;
         for person in self.people.values_mut() {
+            person.hushed = hushes;
             // One that was accepted and has not been opened yet gets the order, too.
             person.is_ordered(Order::Shutdown, now);
         }
@@ -587,6 +605,11 @@ impl Model {
             }
             CloseReason::AddressFull { limit } => (Sort::AddressFull, Some(*limit) == per_address),
             CloseReason::Superseded => (Sort::TakenOver, person.order == Some(Order::Superseded)),
+            CloseReason::Removed(why) => {
+                let ordered = person.order == Some(Order::Removed);
+                let why = why.as_ref().map(|why| why.as_str());
+                (Sort::Removed, ordered && why == person.removal.as_deref())
+            }
             CloseReason::Unregistered(_) => {
                 let late = now >= person.connected_at + registration;
                 (Sort::Unregistered, !registered && late)

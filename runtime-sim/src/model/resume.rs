@@ -5,10 +5,11 @@ use chat_core::hub::HubError;
 
 use super::json::Resume;
 use super::outbox::{Entry, Queue, RoomEvent};
-use super::person::{Order, Presence};
+use super::person::Order;
 use super::promise::Promise;
 use super::session::{Parking, SessionId, refusal};
 use super::sometimes::Sort;
+use super::telling::{Happening, Telling, Tongue};
 use super::{Id, Model};
 
 /// How many nanoseconds later than promised a session may be given up: timers may be late, and tasks held
@@ -20,6 +21,12 @@ const SLACK: u64 = 1_000_000_000;
 pub(crate) struct Claim {
     token: Option<u128>,
     since: u64,
+}
+
+impl Claim {
+    pub(super) fn token(self) -> Option<u128> {
+        self.token
+    }
 }
 
 impl Model {
@@ -41,6 +48,16 @@ impl Model {
 
     /// A line has to wait for a decision.
     pub(crate) fn waits(&mut self, id: Id, text: Option<&[u8]>) {
+        if self.tongue_of(id) == Tongue::Text {
+            // What is said is said to the room of this moment.
+            let session = self.session_of(id).and_then(|who| self.sessions.get(&who));
+            let room = session.and_then(|session| session.rooms().next());
+            let name = room.map(|room| self.rooms.name(room));
+            if let Some(person) = self.people.get_mut(&id) {
+                person.room_then = name;
+            }
+            return;
+        }
         let resume = text.and_then(|text| self.asks_for(text));
         let since = self.now;
         if let (Some(resume), Some(person)) = (resume, self.people.get_mut(&id)) {
@@ -72,11 +89,7 @@ impl Model {
             return self.breaks(Promise::Resume, detail);
         }
         let others = self.people.values();
-        let wanted = others.filter(|person| {
-            person.presence == Presence::Open
-                && person.claim.is_some_and(|claim| claim.token == Some(token))
-        });
-        if wanted.count() > 1 {
+        if others.filter(|person| person.wants(token)).count() > 1 {
             self.sometimes.count(Sort::Contended);
         }
         let now = self.now;
@@ -140,8 +153,10 @@ impl Model {
         }
         self.sometimes.count(Sort::Resumed);
         let before = std::mem::replace(&mut session.heard_by, id);
-        let rooms = session.rooms.clone();
-        if rooms.len() > 1 {
+        let seats = session.seats.clone();
+        session.seats.retain(|seat| seat.lost.is_none());
+        let nick = session.nick.clone().unwrap_or_default();
+        if seats.len() > 1 {
             self.sometimes.count(Sort::SeveralRooms);
         }
         let welcome = self.welcome(who, true);
@@ -168,8 +183,19 @@ impl Model {
         if let Some(owner) = self.people.get_mut(&before) {
             owner.queue = old;
         }
-        for room in rooms {
-            self.catches_up(&mut queue, &room, &resume.seen);
+        for seat in seats {
+            match seat.lost {
+                None => self.catches_up(&mut queue, &seat.room, &resume.seen),
+                Some(room) => {
+                    self.sometimes.count(Sort::ResumedOut);
+                    let happening = Happening::Kicked {
+                        room: &room,
+                        nick: &nick,
+                        reason: None,
+                    };
+                    queue.push_answer(Entry::Own(Telling::new(&happening, self.wall)));
+                }
+            }
         }
         let now = self.now;
         if let Some(person) = self.people.get_mut(&id) {
@@ -226,7 +252,7 @@ impl Model {
             return;
         };
         let may_come_back = match person.order {
-            Some(Order::Shutdown) => false,
+            Some(Order::Shutdown | Order::Removed) => false,
             Some(Order::SlowConsumer | Order::Superseded) => true,
             None => reason.is_none_or(lets_come_back),
         };

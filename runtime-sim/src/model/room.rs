@@ -22,6 +22,8 @@ pub(crate) struct Room {
     pub(super) topic: Option<String>,
     memory: VecDeque<RoomEvent>,
     memory_bytes: usize,
+    /// The subscriptions to it.
+    pub(super) listeners: Vec<u64>,
     /// When it became empty, of all times that a room did.
     emptied: Option<u64>,
 }
@@ -52,6 +54,7 @@ impl Rooms {
             topic: None,
             memory: VecDeque::new(),
             memory_bytes: 0,
+            listeners: Vec::new(),
             emptied: None,
         });
         if room.emptied.take().is_some() {
@@ -59,16 +62,33 @@ impl Rooms {
         }
     }
 
-    /// A member leaves. Of the rooms that are empty then, the one that has been so longest is forgotten if
-    /// there are too many.
+    /// A member leaves.
     pub(crate) fn left(&mut self, name: &str, who: SessionId, some: &mut Sometimes) {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
         room.members.retain(|member| member.session != who);
-        if !room.members.is_empty() {
-            return;
+        if room.members.is_empty() && room.is_used() {
+            some.count(Sort::KeptByListener);
         }
+        self.is_let_go_of(name, some);
+    }
+
+    /// A subscription ends.
+    pub(super) fn stops_listening(&mut self, name: &str, listener: u64, some: &mut Sometimes) {
+        if let Some(room) = self.rooms.get_mut(name) {
+            room.listeners.retain(|&other| other != listener);
+            self.is_let_go_of(name, some);
+        }
+    }
+
+    /// Of the rooms that nobody uses after this, the one that nobody has used for the longest time is forgotten
+    /// if there are too many.
+    fn is_let_go_of(&mut self, name: &str, some: &mut Sometimes) {
+        let room = self.rooms.get_mut(name);
+        let Some(room) = room.filter(|room| !room.is_used()) else {
+            return;
+        };
         self.emptyings += 1;
         room.emptied = Some(self.emptyings);
         let empty = self
@@ -88,6 +108,11 @@ impl Rooms {
     /// The rooms with somebody in them.
     pub(crate) fn occupied(&self) -> impl Iterator<Item = &Room> {
         self.rooms.values().filter(|room| !room.members.is_empty())
+    }
+
+    /// The rooms with somebody in them, or somebody who listens.
+    pub(super) fn used(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.values().filter(|room| room.is_used())
     }
 
     /// The name of a room as it is spelled, with the `#`.
@@ -118,6 +143,10 @@ impl Rooms {
 }
 
 impl Room {
+    pub(super) fn is_used(&self) -> bool {
+        !self.members.is_empty() || !self.listeners.is_empty()
+    }
+
     /// All that it remembers, oldest first.
     pub(super) fn memory(&self) -> impl DoubleEndedIterator<Item = &RoomEvent> {
         self.memory.iter()

@@ -1,11 +1,12 @@
 //! What sessions do to each other, whatever protocol they speak.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chat_core::hub::HubError;
 
 use super::outbox::{Entry, RoomEvent};
-use super::room::Member;
+use super::room::{Member, Room};
 use super::sometimes::Sort;
 use super::telling::{Happening, Telling};
 use super::{Id, Line, Model, folded, line};
@@ -17,15 +18,33 @@ pub(crate) type SessionId = u64;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) nick: Option<String>,
-    /// The folded names of its rooms, in the order in which it entered them.
-    pub(super) rooms: Vec<String>,
+    /// Its rooms, in the order in which it entered them.
+    pub(super) seats: Vec<Seat>,
     /// The connection that hears what it hears; or did so last.
     pub(super) heard_by: Id,
     /// With what it can be resumed.
     pub(crate) token: Option<u128>,
-    /// The names that it has given to what it has said in a room, and the numbers, oldest first.
-    pub(super) said: BTreeMap<String, Vec<(String, u64)>>,
+    /// What it has said in a room under names of its own, oldest first.
+    pub(super) said: BTreeMap<String, Vec<Said>>,
     pub(crate) parked: Option<Parking>,
+}
+
+/// Something said under a name.
+#[derive(Debug)]
+pub(super) struct Said {
+    name: String,
+    number: u64,
+    text: String,
+}
+
+/// A session's place in a room.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    /// The folded name of the room.
+    pub(super) room: String,
+    /// The name of the room as it is spelled, where the program has taken the session out of it, or has
+    /// closed it, and the session has not looked at its seats since.
+    pub(super) lost: Option<Arc<str>>,
 }
 
 /// Since when a session waits for a connection, and the how-manieth time that is in all.
@@ -53,13 +72,39 @@ pub(super) fn refusal(code: &'static str, text: impl Into<String>) -> Refusal {
     Refusal { code, text }
 }
 
+impl Session {
+    /// The folded names of the rooms that it is in.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &String> {
+        let held = self.seats.iter().filter(|seat| seat.lost.is_none());
+        held.map(|seat| &seat.room)
+    }
+
+    fn is_in(&self, folded: &str) -> bool {
+        self.rooms().any(|room| room == folded)
+    }
+
+    /// Looks which seats it has still.
+    fn forgets_lost_seats(&mut self) {
+        self.seats.retain(|seat| seat.lost.is_none());
+    }
+
+    /// Is taken out of a room of this name as it is spelled.
+    pub(super) fn loses(&mut self, folded: &str, name: &Arc<str>) {
+        let mut seats = self.seats.iter_mut();
+        let held = |seat: &&mut Seat| seat.lost.is_none() && seat.room == folded;
+        if let Some(seat) = seats.find(held) {
+            seat.lost = Some(Arc::clone(name));
+        }
+    }
+}
+
 impl Model {
     /// A session for a connection, with no nick and no rooms yet.
     pub(super) fn new_session(&mut self, id: Id) -> SessionId {
         self.last_session += 1;
         let session = Session {
             nick: None,
-            rooms: Vec::new(),
+            seats: Vec::new(),
             heard_by: id,
             token: None,
             said: BTreeMap::new(),
@@ -118,7 +163,8 @@ impl Model {
             return Ok(());
         };
         let mut told = BTreeSet::new();
-        for room in session.rooms.clone() {
+        let rooms: Vec<_> = session.rooms().cloned().collect();
+        for room in rooms {
             let name = self.rooms.name(&room);
             let happening = Happening::Renamed {
                 room: &name,
@@ -139,15 +185,16 @@ impl Model {
         instead_of: Option<&str>,
     ) -> Result<(), Refusal> {
         self.objection()?;
-        let Some(session) = self.sessions.get(&who) else {
+        let Some(session) = self.sessions.get_mut(&who) else {
             return Ok(());
         };
-        if session.rooms.contains(&folded(to)) {
+        session.forgets_lost_seats();
+        if session.is_in(&folded(to)) {
             let name = self.rooms.name(&folded(to));
             return Err(refusal(ALREADY_IN, format!("you are in {name} already")));
         }
         let limit = self.limits.max_rooms_each;
-        if instead_of.is_none() && session.rooms.len() >= limit {
+        if instead_of.is_none() && session.seats.len() >= limit {
             self.sometimes.count(Sort::TooManyForOne);
             let error = HubError::TooManyRoomsForYou { limit };
             return Err(refusal("too_many_rooms", error.to_string()));
@@ -164,10 +211,11 @@ impl Model {
 
     /// Whether the limits let one more into a room.
     fn has_room(&mut self, room: &str) -> Result<(), Refusal> {
-        let seats = self.rooms.rooms.get(&folded(room));
-        let seats = seats.map_or(0, |room| room.members.len());
+        let known = self.rooms.rooms.get(&folded(room));
+        let seats = known.map_or(0, |room| room.members.len());
+        let used = known.is_some_and(Room::is_used);
         let limit = self.limits.max_rooms;
-        if seats == 0 && self.rooms.occupied().count() >= limit {
+        if !used && self.rooms.used().count() >= limit {
             self.sometimes.count(Sort::TooManyRooms);
             let error = HubError::TooManyRooms { limit };
             return Err(refusal("too_many_rooms", error.to_string()));
@@ -189,7 +237,10 @@ impl Model {
         else {
             return;
         };
-        session.rooms.push(room.clone());
+        session.seats.push(Seat {
+            room: room.clone(),
+            lost: None,
+        });
         state.members.push(Member {
             session: who,
             operator: state.members.is_empty(),
@@ -218,6 +269,9 @@ impl Model {
 
     /// Leaves one room.
     pub(super) fn leaves(&mut self, who: SessionId, room: &str) -> Result<(), Refusal> {
+        if let Some(session) = self.sessions.get_mut(&who) {
+            session.forgets_lost_seats();
+        }
         self.seat(who, room)?;
         self.sometimes.count(Sort::Left);
         self.stands_up(who, &folded(room));
@@ -237,7 +291,7 @@ impl Model {
         own.text = Line::from([]);
         self.announces(room, &event, who, Some(own), &mut BTreeSet::new());
         if let Some(session) = self.sessions.get_mut(&who) {
-            session.rooms.retain(|own| own != room);
+            session.seats.retain(|seat| seat.room != room);
         }
         self.rooms.left(room, who, &mut self.sometimes);
     }
@@ -250,22 +304,22 @@ impl Model {
         if let Some(token) = session.token {
             self.tokens.remove(&token);
         }
-        let Some(nick) = session.nick else {
+        let Some(nick) = &session.nick else {
             return;
         };
         let mut told = BTreeSet::new();
-        for room in session.rooms {
-            let name = self.rooms.name(&room);
+        for room in session.rooms() {
+            let name = self.rooms.name(room);
             let happening = Happening::Quit {
                 room: &name,
-                nick: &nick,
+                nick,
                 reason,
             };
             let event = self.event(&name, None, reason.map_or(0, str::len), &happening);
-            self.announces(&room, &event, who, None, &mut told);
-            self.rooms.left(&room, who, &mut self.sometimes);
+            self.announces(room, &event, who, None, &mut told);
+            self.rooms.left(room, who, &mut self.sometimes);
         }
-        self.nicks.remove(&folded(&nick));
+        self.nicks.remove(&folded(nick));
     }
 
     /// Says or does something in a room. Returns the message's number.
@@ -277,17 +331,32 @@ impl Model {
         text: &str,
     ) -> Result<u64, Refusal> {
         self.seat(who, room)?;
+        let heard_by = self.sessions.get(&who).map(|session| session.heard_by);
+        let speaker = heard_by.and_then(|id| self.people.get(&id));
+        if speaker.is_some_and(|person| person.hushed) {
+            self.sometimes.count(Sort::Hushed);
+            return Err(refusal("denied", "the server is shutting down"));
+        }
         let from = self.nick_of(who).unwrap_or_default();
-        let Some(state) = self.rooms.rooms.get_mut(&folded(room)) else {
-            return Ok(0);
-        };
+        Ok(self.numbers(room, &from, action, text).unwrap_or(0))
+    }
+
+    /// A room gets a message. Returns its number, if there is such a room.
+    pub(super) fn numbers(
+        &mut self,
+        room: &str,
+        from: &str,
+        action: bool,
+        text: &str,
+    ) -> Option<u64> {
+        let state = self.rooms.rooms.get_mut(&folded(room))?;
         state.last += 1;
         let number = state.last;
         let name = state.name.clone();
         let happening = Happening::Message {
             room: &name,
             number,
-            from: &from,
+            from,
             action,
             text,
         };
@@ -296,9 +365,10 @@ impl Model {
         for member in self.members(&folded(room)) {
             self.pushes(member, &event);
         }
+        self.lets_listeners_hear(&folded(room), &event);
         self.rooms
             .remember(&folded(room), event, &mut self.sometimes);
-        Ok(number)
+        Some(number)
     }
 
     /// As [`says`](Self::says), once for each name that the sender has for it. Tells whether it had been
@@ -314,8 +384,8 @@ impl Model {
         let known = self.sessions.get(&who);
         let known = known.and_then(|session| session.said.get(&folded(room)));
         let mut known = known.into_iter().flatten();
-        let before = known.find(|(known, _)| Some(known.as_str()) == name);
-        if let Some(&(_, number)) = before {
+        let before = known.find(|said| Some(said.name.as_str()) == name);
+        if let Some(&Said { number, .. }) = before {
             self.sometimes.count(Sort::Duplicate);
             return Ok((number, true));
         }
@@ -323,7 +393,11 @@ impl Model {
         let number = self.says(who, room, action, text)?;
         if let (Some(name), Some(session)) = (name, self.sessions.get_mut(&who)) {
             let said = session.said.entry(folded(room)).or_default();
-            said.push((name.into(), number));
+            said.push(Said {
+                name: name.into(),
+                number,
+                text: text.into(),
+            });
             self.ledger.said(room, text, number);
         }
         Ok((number, false))
@@ -335,10 +409,10 @@ impl Model {
         let Some(said) = session.and_then(|session| session.said.get_mut(&folded(room))) else {
             return;
         };
-        if let Some(place) = said.iter().position(|(known, _)| known == name) {
+        if let Some(place) = said.iter().position(|said| said.name == name) {
             self.sometimes.count(Sort::Settled);
-            for (_, number) in said.drain(..=place) {
-                self.ledger.settled(room, number);
+            for said in said.drain(..=place) {
+                self.ledger.settled(&said.text);
             }
         }
     }
@@ -420,7 +494,7 @@ impl Model {
     /// Whether somebody is in a room.
     pub(super) fn seat(&self, who: SessionId, room: &str) -> Result<(), Refusal> {
         let session = self.sessions.get(&who);
-        if session.is_some_and(|session| session.rooms.contains(&folded(room))) {
+        if session.is_some_and(|session| session.is_in(&folded(room))) {
             return Ok(());
         }
         Err(refusal("not_in", format!("you are not in #{room}")))
@@ -431,7 +505,7 @@ impl Model {
     }
 
     /// An event about a room, as of now.
-    fn event(
+    pub(super) fn event(
         &self,
         room: &str,
         number: Option<u64>,
@@ -454,8 +528,8 @@ impl Model {
     }
 
     /// Tells everyone in a room who was not told yet what `about` did, and `about` itself in its own
-    /// words, if any.
-    fn announces(
+    /// words, if any; and all who listen.
+    pub(super) fn announces(
         &mut self,
         room: &str,
         event: &RoomEvent,
@@ -479,6 +553,7 @@ impl Model {
                 person.queue.push_answer(Entry::Own(own));
             }
         }
+        self.lets_listeners_hear(room, event);
     }
 
     fn pushes(&mut self, to: SessionId, event: &RoomEvent) {

@@ -130,12 +130,48 @@ sometimes! {
     Unregistered => "closed for no introduction",
     /// An address connected too fast.
     TooFast => "refused: connecting too fast",
+    /// The program said something in a room.
+    Published => "program: published",
+    /// It did so where nobody was any more.
+    PublishedToNobody => "program: published to nobody",
+    /// It set or took away a topic.
+    TopicByProgram => "program: topic set",
+    /// It took somebody out of a room.
+    Kicked => "program: kicked",
+    /// It took somebody out of a room who had lost the connection.
+    KickedAway => "program: kicked who is away",
+    /// It ended a session with a connection.
+    Removed => "program: closed a session",
+    /// It ended a session that had lost its connection.
+    RemovedAway => "program: ended a session kept",
+    /// It closed a room with somebody in it.
+    RoomClosed => "program: closed a room",
+    /// It closed a room that somebody was in who had lost the connection.
+    RoomClosedAway => "program: closed a room of who is away",
+    /// It closed a room that only its memory was left of.
+    EmptyRoomClosed => "program: closed an empty room",
+    /// What it wanted to be done was about nobody, or no room.
+    NoSuchThing => "program: no such room or nick",
+    /// A session came back and was told that it is out of a room.
+    ResumedOut => "resumed: out of a room meanwhile",
+    /// Somebody was taken out of a room while what they wanted to say there was decided about.
+    OutMeanwhile => "out of the room meanwhile",
+    /// A subscription heard of a gap.
+    ListenerGap => "subscription told of a gap",
+    /// A subscription ended with its room.
+    ListenerClosed => "subscription ended with its room",
+    /// A subscription ended because nobody took what it had heard.
+    ListenerOverflow => "subscription ended for slowness",
+    /// A room stayed because somebody listened.
+    KeptByListener => "room kept by a subscription",
     /// Somebody said goodbye.
     Quit => "closed by /quit",
     /// The peer closed first.
     PeerClosed => "closed by the peer",
     /// A session was told to close by a shutdown.
     Shutdown => "closed by shutdown",
+    /// Somebody said something to a room that a shutdown had just closed to them.
+    Hushed => "refused: shutting down",
     /// A shutdown found something waiting.
     ShutdownQueued => "shutdown with a full outbox",
     /// A connection was cut off.

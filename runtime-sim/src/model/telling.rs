@@ -1,5 +1,7 @@
 use std::time::SystemTime;
 
+use chat_core::event::Event;
+use chat_core::message::{Body, MessageKind};
 use jiff::Timestamp;
 
 use super::{Line, line};
@@ -48,6 +50,15 @@ pub(super) enum Happening<'a> {
         nick: &'a str,
         topic: Option<&'a str>,
     },
+    Kicked {
+        room: &'a str,
+        nick: &'a str,
+        reason: Option<&'a str>,
+    },
+    RoomClosed {
+        room: &'a str,
+        reason: Option<&'a str>,
+    },
 }
 
 /// The same as both protocols put it.
@@ -73,7 +84,58 @@ impl Telling {
     }
 }
 
-impl Happening<'_> {
+impl<'a> Happening<'a> {
+    /// What the library has told of an event of a room, and when that was, where it says so. Names of rooms are
+    /// to be spelled out for it by `room`.
+    pub(super) fn of(event: &'a Event, room: &'a str) -> Option<(Self, Option<SystemTime>)> {
+        let happening = match event {
+            Event::Message(message) => {
+                let happening = Self::Message {
+                    room,
+                    number: message.number,
+                    from: message.sender.as_str(),
+                    action: message.kind == MessageKind::Action,
+                    text: message.body.as_str(),
+                };
+                return Some((happening, Some(message.at)));
+            }
+            Event::Joined { who, .. } => Self::Joined {
+                room,
+                nick: who.nick.as_str(),
+            },
+            Event::Left { who, .. } => Self::Left {
+                room,
+                nick: who.nick.as_str(),
+            },
+            Event::Quit { who, reason, .. } => Self::Quit {
+                room,
+                nick: who.nick.as_str(),
+                reason: reason.as_ref().map(Body::as_str),
+            },
+            Event::Renamed { who, nick, .. } => Self::Renamed {
+                room,
+                from: who.nick.as_str(),
+                nick: nick.as_str(),
+            },
+            Event::Topic { who, topic, .. } => Self::Topic {
+                room,
+                nick: who.nick.as_str(),
+                topic: topic.as_ref().map(Body::as_str),
+            },
+            Event::Kicked { who, reason, .. } => Self::Kicked {
+                room,
+                nick: who.nick.as_str(),
+                reason: reason.as_ref().map(Body::as_str),
+            },
+            Event::RoomClosed { reason, .. } => Self::RoomClosed {
+                room,
+                reason: reason.as_ref().map(Body::as_str),
+            },
+            _ => return None,
+        };
+        Some((happening, None))
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Message {
@@ -106,6 +168,12 @@ impl Happening<'_> {
                 topic: Some(topic),
             } => format!("* {nick} set the topic of {room}: {topic}\n"),
             Self::Topic { room, nick, .. } => format!("* {nick} took away the topic of {room}\n"),
+            Self::Kicked { room, nick, reason } => {
+                format!("* {nick} was kicked from {room}{}\n", in_brackets(*reason))
+            }
+            Self::RoomClosed { room, reason } => {
+                format!("* {room} was closed{}\n", in_brackets(*reason))
+            }
         }
     }
 
@@ -160,8 +228,24 @@ impl Happening<'_> {
                 quoted(nick),
                 or_null(*topic)
             ),
+            Self::Kicked { room, nick, reason } => format!(
+                r#"{{"event":"kicked","room":{},"nick":{},"reason":{}}}"#,
+                bare(room),
+                quoted(nick),
+                or_null(*reason)
+            ),
+            Self::RoomClosed { room, reason } => format!(
+                r#"{{"event":"room_closed","room":{},"reason":{}}}"#,
+                bare(room),
+                or_null(*reason)
+            ),
         }
     }
+}
+
+/// A reason, if there is one, behind what it is the reason of.
+fn in_brackets(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" ({reason})"))
 }
 
 /// A string as JSON has it.

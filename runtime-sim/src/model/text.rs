@@ -63,12 +63,21 @@ impl Model {
 
     fn obeys(&mut self, id: Id, who: SessionId, command: Command) -> Result<(), Refusal> {
         let session = self.sessions.get(&who);
-        let room = session.and_then(|session| session.rooms.first().cloned());
+        let room = session.and_then(|session| session.rooms().next().cloned());
         let needs_room = matches!(
             command,
             Command::Say(_) | Command::Action(_) | Command::Who | Command::History(_)
         );
         if needs_room && room.is_none() {
+            if let Some(room) = self
+                .people
+                .get_mut(&id)
+                .and_then(|person| person.room_then.take())
+            {
+                self.objection()?;
+                self.sometimes.count(Sort::OutMeanwhile);
+                return Err(refusal("not_in", format!("you are not in {room}")));
+            }
             self.sometimes.count(Sort::NoRoom);
             return Err(refusal("not_in", "you are in no room; /join one"));
         }

@@ -1,4 +1,4 @@
-use super::{Action, Fault, FaultKind, Operation, Plan, PlanConfig};
+use super::{Action, Deed, DeedKind, Fault, FaultKind, Operation, Plan, PlanConfig};
 use crate::net::Way;
 use crate::policy::Policy;
 use crate::random::{Purpose, Random};
@@ -29,6 +29,7 @@ impl Plan {
             config: draw_config(&mut random, size),
             operations: Vec::new(),
             faults: Vec::new(),
+            deeds: Vec::new(),
         };
         let span = match size {
             Size::Conversation => 600_000_000,
@@ -48,8 +49,44 @@ impl Plan {
         plan.operations.sort_by_key(|operation| operation.at);
         if size == Size::Drawn {
             plan.draw_faults(&mut random, span);
+            plan.draw_deeds(&mut random, span);
         }
         plan
+    }
+
+    /// What the program does itself: nothing in half of the plans.
+    fn draw_deeds(&mut self, random: &mut Random, span: u64) {
+        let count = *random.pick(&[0, 0, 0, 0, 2, 5, 10, 30]);
+        let on: Vec<bool> = (0..8).map(|_| random.below(3) > 0).collect();
+        for _ in 0..count {
+            let which = random.index(on.len());
+            // The first two spellings are those of the room where people start.
+            let rooms = *random.pick(&[1, 2, 2, 4, 8]);
+            let room = small(random.below(rooms));
+            let nick = match random.below(4) {
+                0 => random.below(12),
+                // Those from 24 on are guests.
+                _ => 24 + random.below(self.config.clients + 1),
+            };
+            let nick = small(nick);
+            let longest = *random.pick(&[1, 60, 600]);
+            let len = small(random.below(longest));
+            let kind = match which {
+                0 => DeedKind::Publish(room, len.max(1)),
+                1 => DeedKind::SetTopic(room, len),
+                2 => DeedKind::Kick(room, nick, len),
+                3 => DeedKind::Disconnect(nick, len),
+                4 => DeedKind::CloseRoom(room, len),
+                5 => DeedKind::Subscribe(room, small(*random.pick(&[0, 0, 1, 20, 500]))),
+                6 => DeedKind::Unsubscribe(small(random.below(4))),
+                _ => DeedKind::Look(room),
+            };
+            let at = random.below(span);
+            if on[which] {
+                self.deeds.push(Deed { at, kind });
+            }
+        }
+        self.deeds.sort_by_key(|deed| deed.at);
     }
 
     fn draw_faults(&mut self, random: &mut Random, span: u64) {

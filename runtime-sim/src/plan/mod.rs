@@ -26,6 +26,8 @@ pub struct Plan {
     pub operations: Vec<Operation>,
     /// What goes wrong, in the order of time.
     pub faults: Vec<Fault>,
+    /// What the program does that the hub belongs to, in the order of time.
+    pub deeds: Vec<Deed>,
 }
 
 /// Something that a client does.
@@ -101,6 +103,38 @@ pub enum Action {
     TakeOver,
     /// Sends a request that makes no sense, out of several.
     Odd(u32),
+}
+
+/// Something that the program does that the hub belongs to, without being anybody in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// When, in microseconds.
+    pub at: u64,
+    /// What.
+    pub kind: DeedKind,
+}
+
+/// What the program can do in its hub. The first room is the one where people start; lengths are in bytes,
+/// and a length of 0 is no reason and no topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeedKind {
+    /// Says something of this length in a room.
+    Publish(u32, u32),
+    /// Sets or takes away the topic of a room.
+    SetTopic(u32, u32),
+    /// Takes whoever has a nick out of a room, for a reason of this length.
+    Kick(u32, u32, u32),
+    /// Ends the session of whoever has a nick, for a reason of this length.
+    Disconnect(u32, u32),
+    /// Closes a room, for a reason of this length.
+    CloseRoom(u32, u32),
+    /// Listens to a room, and takes so many milliseconds for each thing that it hears.
+    Subscribe(u32, u32),
+    /// Ends one of the subscriptions that there are.
+    Unsubscribe(u32),
+    /// Looks who is in a room, what it remembers and what its topic is.
+    Look(u32),
 }
 
 /// Something that goes wrong.

@@ -25,7 +25,7 @@ const MOST: [(&str, u64); 16] = [
 ];
 
 /// Makes a plan smaller as long as `fails` says that it still fails in the same way: drops clients,
-/// faults and operations, takes settings back to what is usual, and then simplifies what is left. Where
+/// faults, deeds and operations, takes settings back to what is usual, and then simplifies what is left. Where
 /// that depends on chance, it lets faults strike more often, or throws other dice. Tries at most `tries` plans.
 pub fn shrink(plan: &Plan, tries: usize, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
     let mut shrinker = Shrinker {
@@ -37,6 +37,7 @@ pub fn shrink(plan: &Plan, tries: usize, mut fails: impl FnMut(&Plan) -> bool) -
         let before = shrinker.best.clone();
         shrinker.drop_clients();
         shrinker.drop_faults();
+        shrinker.drop_deeds();
         shrinker.drop_operations();
         shrinker.take_settings_back();
         shrinker.simplify();
@@ -95,6 +96,17 @@ impl Shrinker<'_> {
         while index < self.best.faults.len() {
             let mut plan = self.best.clone();
             plan.faults.remove(index);
+            if !self.try_plan(plan) {
+                index += 1;
+            }
+        }
+    }
+
+    fn drop_deeds(&mut self) {
+        let mut index = 0;
+        while index < self.best.deeds.len() {
+            let mut plan = self.best.clone();
+            plan.deeds.remove(index);
             if !self.try_plan(plan) {
                 index += 1;
             }

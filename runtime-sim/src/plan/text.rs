@@ -1,10 +1,10 @@
-//! Plans as text: a line for the seed, each setting that is not the default, each operation and each
-//! fault. Blank lines and what follows a `;` mean nothing.
+//! Plans as text: a line for the seed, each setting that is not the default, each operation, each fault and
+//! each deed of the program. Blank lines and what follows a `;` mean nothing.
 
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Action, Fault, FaultKind, Operation, Plan, PlanConfig};
+use super::{Action, Deed, DeedKind, Fault, FaultKind, Operation, Plan, PlanConfig};
 use crate::net::Way;
 
 /// Makes a kind of thing that is written as a word and numbers.
@@ -84,6 +84,17 @@ words! { FaultKind {
     "drop-server" => DropServer,
 } }
 
+words! { DeedKind {
+    "publish" => Publish(room: u32, len: u32),
+    "topic" => SetTopic(room: u32, len: u32),
+    "kick" => Kick(room: u32, nick: u32, len: u32),
+    "disconnect" => Disconnect(nick: u32, len: u32),
+    "close-room" => CloseRoom(room: u32, len: u32),
+    "subscribe" => Subscribe(room: u32, ms: u32),
+    "unsubscribe" => Unsubscribe(which: u32),
+    "look" => Look(room: u32),
+} }
+
 fn next<T: FromStr<Err: fmt::Display>>(
     words: &mut std::str::SplitWhitespace<'_>,
 ) -> Result<T, String> {
@@ -109,6 +120,9 @@ impl fmt::Display for Plan {
         for Fault { at, kind } in &self.faults {
             writeln!(f, "at {at} fault {kind}")?;
         }
+        for Deed { at, kind } in &self.deeds {
+            writeln!(f, "at {at} program {kind}")?;
+        }
         Ok(())
     }
 }
@@ -125,6 +139,7 @@ impl Plan {
             config: PlanConfig::default(),
             operations: Vec::new(),
             faults: Vec::new(),
+            deeds: Vec::new(),
         };
         for (index, line) in text.lines().enumerate() {
             let line = line.split(';').next().unwrap_or_default();
@@ -164,7 +179,13 @@ impl Plan {
                         at,
                         kind: FaultKind::parse(words)?,
                     }),
-                    _ => return Err("either a client or a fault does something".into()),
+                    Some("program") => self.deeds.push(Deed {
+                        at,
+                        kind: DeedKind::parse(words)?,
+                    }),
+                    _ => {
+                        return Err("either a client, a fault or the program does something".into());
+                    }
                 }
             }
             Some(word) => return Err(format!("{word:?} begins no line")),

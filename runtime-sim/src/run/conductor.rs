@@ -11,6 +11,7 @@ use chat_core::runtime::{Net, Runtime, RuntimeExt, Task};
 use super::client::{Client, Places, Shared};
 use super::errors::Errors;
 use super::hook::Hook;
+use super::program::{Listeners, Program};
 use super::report::Report;
 use super::server::{Host, HubTapped, Tapped, grace, hub_config};
 use super::witness::Stage;
@@ -170,6 +171,9 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     let mut host = Some(Host::start(&plan.config, &hub, &tapped, stage, listeners));
     runtime.set_rates(plan.config.rates());
     let clients = start_clients(plan, stage, &places);
+    let listeners = Listeners::default();
+    let program = Program::new(stage.clone(), hub.clone(), Arc::clone(&listeners));
+    let program = runtime.spawn(program.run(plan.deeds.clone()));
     for (index, fault) in plan.faults.iter().enumerate() {
         let wait = Duration::from_micros(fault.at).saturating_sub(runtime.elapsed());
         if !wait.is_zero() {
@@ -181,6 +185,10 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     let last = plan.operations.last().map_or(0, |operation| operation.at);
     let wait = Duration::from_micros(last).saturating_sub(runtime.elapsed());
     runtime.sleep(wait).await;
+    if program.await.is_err() {
+        let detail = "the program panicked in its own hub";
+        stage.model().breaks(Promise::NoPanic, detail);
+    }
 
     runtime.note(What::Mark, 1, 0);
     runtime.calm_down();
@@ -211,6 +219,10 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     }
     runtime.sleep(Duration::from_secs(10)).await;
     check_told(stage, "after the shutdown");
+    let listeners = std::mem::take(&mut *listeners.lock().unwrap_or_else(PoisonError::into_inner));
+    for listener in listeners {
+        let _ = listener.cancel().await;
+    }
     runtime.note(What::Mark, 3, 0);
     for (task, _) in clients {
         let _ = task.cancel().await;
@@ -379,11 +391,12 @@ async fn come_to_rest(stage: &Stage, clients: &Clients, within: Duration) {
 fn is_at_rest(stage: &Stage) -> bool {
     let model = stage.model();
     let mut people = model.people.values();
-    people.all(|person| match person.presence {
-        Presence::Open => !person.listens || (person.is_heard() && person.is_told()),
-        Presence::New => !person.listens,
-        Presence::Leaving | Presence::Gone => !person.listens,
-    })
+    model.unheard_listener().is_none()
+        && people.all(|person| match person.presence {
+            Presence::Open => !person.listens || (person.is_heard() && person.is_told()),
+            Presence::New => !person.listens,
+            Presence::Leaving | Presence::Gone => !person.listens,
+        })
 }
 
 /// Checks that everybody who is connected was heard and told, and that the hub knows who is where.
@@ -462,6 +475,10 @@ fn check_told(stage: &Stage, when: &str) {
     });
     if let Some((&id, person)) = untold {
         let detail = format!("{when}, connection {id} was not told: {}", person.untold());
+        model.breaks(Promise::Drains, detail);
+    }
+    if let Some(id) = model.unheard_listener() {
+        let detail = format!("{when}, subscription {id} has not heard everything");
         model.breaks(Promise::Drains, detail);
     }
 }

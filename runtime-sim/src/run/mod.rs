@@ -5,6 +5,7 @@ mod client;
 mod conductor;
 mod errors;
 mod hook;
+mod program;
 mod report;
 mod server;
 mod witness;

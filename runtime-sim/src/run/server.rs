@@ -59,7 +59,7 @@ impl Timer for Tapped {
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
         let mut model = self.stage.model();
         if std::mem::take(&mut model.giving_orders) {
-            model.orders_all_to_close();
+            model.orders_all_to_close(true);
         }
         drop(model);
         self.stage.runtime().sleep_until(deadline)
@@ -355,7 +355,7 @@ impl OwnLoop {
     async fn shut_down(self, within: Duration, stage: &Stage, start: Duration) -> usize {
         self.acceptors.cancel().await;
         self.connections.close();
-        stage.model().orders_all_to_close();
+        stage.model().orders_all_to_close(false);
         for seat in self.served.lock().iter() {
             seat.handle.close_within(CloseReason::Shutdown, within);
         }

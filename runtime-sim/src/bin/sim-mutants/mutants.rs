@@ -667,4 +667,82 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: r#"        response::ping(out);"#,
         to: r#"        let _ = out;"#,
     },
+    Mutant {
+        name: "a kick gives no seat back",
+        file: "hub/control.rs",
+        from: r#"        self.free_seat(&found);
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "whoever is kicked is not told",
+        file: "hub/room.rs",
+        from: r#"        state.announce(&event, key, wakes);
+        state.members.remove(key).outbox.note_eviction();"#,
+        to: r#"        state.members.remove(key).outbox.note_eviction();
+        state.announce(&event, key, wakes);"#,
+    },
+    Mutant {
+        name: "a kicked member believes in its seat",
+        file: "hub/room.rs",
+        from: r#"        state.members.remove(key).outbox.note_eviction();"#,
+        to: r#"        state.members.remove(key);"#,
+    },
+    Mutant {
+        name: "that a room was closed makes way",
+        file: "hub/room.rs",
+        from: r#"            member.outbox.push_own(Arc::clone(&event), wakes);"#,
+        to: r#"            member.outbox.push_room(&event, wakes);"#,
+    },
+    Mutant {
+        name: "a closed room is remembered",
+        file: "hub/control.rs",
+        from: r#"        let removed = self.directory().remove(room);
+        let removed = removed.ok_or_else"#,
+        to: r#"        let removed = self.directory().room(room).cloned();
+        let removed = removed.ok_or_else"#,
+    },
+    Mutant {
+        name: "a removed session may come back",
+        file: "hub/control.rs",
+        from: r#"if let Some(next) = self.shared.resumables.evict(session) {"#,
+        to: r#"if let Some(next) = None::<Arc<super::Outbox>>.filter(|_| session.0 > 0) {"#,
+    },
+    Mutant {
+        name: "a subscription outlives its room",
+        file: "hub/room.rs",
+        from: r#"            listener.close(CloseReason::Quit.into(), wakes);
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a room with a subscription is forgotten",
+        file: "hub/directory.rs",
+        from: r#"self.seats > 0 || self.listeners > 0"#,
+        to: r#"self.seats > 0"#,
+    },
+    Mutant {
+        name: "a subscription hears messages only",
+        file: "hub/room.rs",
+        from: r#"        for (_, listener) in &self.listeners {
+            listener.push_room(event, wakes);
+        }
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "who comes back believes in a lost seat",
+        file: "hub/presence.rs",
+        from: r#"                outbox.push_own(event, &mut wakes);
+"#,
+        to: r#"                drop(event);
+"#,
+    },
+    Mutant {
+        name: "what is said during a shutdown is numbered",
+        file: "server/mod.rs",
+        from: r#"        sessions.iter().for_each(SessionHandle::hush);
+"#,
+        to: "",
+    },
 ];

@@ -69,7 +69,7 @@ fn fail(plan: &Plan, report: &Report, origin: &str, options: &Options) {
         return;
     }
     let small = shrink(plan, options.tries, |plan| run(plan).is_broken_like(broken));
-    let steps = small.operations.len() + small.faults.len();
+    let steps = small.operations.len() + small.faults.len() + small.deeds.len();
     println!("\n; {steps} steps are enough:\n{small}");
     print!("{}", run(&small));
 }

@@ -385,7 +385,7 @@ impl Client {
 }
 
 /// Two spellings of each nick; those from 24 on are of guests.
-fn nick(number: u32) -> String {
+pub(super) fn nick(number: u32) -> String {
     match number {
         24.. => format!("guest-{}", number - 23),
         _ if number.is_multiple_of(2) => format!("nick{}", number / 2),
@@ -394,7 +394,7 @@ fn nick(number: u32) -> String {
 }
 
 /// One of two spellings of each room.
-fn room(number: u32) -> String {
+pub(super) fn room(number: u32) -> String {
     let name = if number.is_multiple_of(2) {
         "room"
     } else {
@@ -403,7 +403,7 @@ fn room(number: u32) -> String {
     format!("{name}{}", number / 2)
 }
 
-fn count(number: u32) -> usize {
+pub(super) fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 

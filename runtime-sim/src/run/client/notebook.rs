@@ -23,6 +23,8 @@ pub(super) struct Notebook {
     outstanding: VecDeque<(Value, Asked)>,
     greeting: Greeting,
     token: Option<String>,
+    /// What it is called.
+    nick: String,
     /// Whether the session of the token was given up.
     pub(super) token_is_stale: bool,
     /// The nick it had in mind is somebody else's.
@@ -53,8 +55,9 @@ enum Greeting {
 #[derive(Clone, Debug)]
 enum Asked {
     Hello,
-    Join,
+    Join(String),
     Leave(String),
+    Nick,
     Say(Saying),
     Anything,
 }
@@ -78,6 +81,8 @@ struct Heard<'a> {
     event: Option<Cow<'a, str>>,
     #[serde(borrow)]
     room: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    nick: Option<Cow<'a, str>>,
     number: Option<u64>,
     first: Option<u64>,
     last: Option<u64>,
@@ -95,6 +100,8 @@ struct Heard<'a> {
 struct Granted<'a> {
     #[serde(borrow)]
     token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    nick: Option<Cow<'a, str>>,
     resumed: Option<bool>,
     #[serde(borrow)]
     room: Option<Cow<'a, str>>,
@@ -126,7 +133,17 @@ impl Notebook {
         let mut unanswered: Vec<_> = unanswered.collect();
         // What is older than that it will never know.
         unanswered.drain(..unanswered.len().saturating_sub(MOST_UNANSWERED));
+        let mut rooms = self.rooms.clone();
+        for (_, asked) in &self.outstanding {
+            // It may have been in again, and the numbers may have begun anew.
+            if let Asked::Join(room) = asked
+                && let Some(last) = rooms.get_mut(room)
+            {
+                *last = None;
+            }
+        }
         Self {
+            rooms,
             greeting: Greeting::Missing,
             outstanding: VecDeque::new(),
             partial: Vec::new(),
@@ -156,7 +173,7 @@ impl Notebook {
                 hello["nick"] = nick(client).into();
             }
             let mut text = self.request(hello, Asked::Hello);
-            text += &self.request(json!({ "op": "join", "room": "general" }), Asked::Join);
+            text += &self.joins("general");
             return text;
         };
         // Now and then it has forgotten something.
@@ -211,7 +228,10 @@ impl Notebook {
             Action::Hop(count) => times(count)
                 .map(|_| self.joins("room0") + &self.leaves("room0"))
                 .collect(),
-            Action::Nick(number) => self.asks(json!({ "op": "nick", "nick": nick(number) })),
+            Action::Nick(number) => {
+                let rename = json!({ "op": "nick", "nick": nick(number) });
+                self.request(rename, Asked::Nick)
+            }
             Action::Topic(len) => {
                 let room = self.some_room(random);
                 let text = match random.below(4) {
@@ -261,7 +281,9 @@ impl Notebook {
     }
 
     fn joins(&mut self, room: &str) -> String {
-        self.request(json!({ "op": "join", "room": room }), Asked::Join)
+        let bare = room.strip_prefix('#').unwrap_or(room);
+        let join = json!({ "op": "join", "room": room });
+        self.request(join, Asked::Join(folded(bare)))
     }
 
     fn leaves(&mut self, room: &str) -> String {
@@ -393,6 +415,22 @@ impl Notebook {
         let (first, last) = match heard.event.as_deref() {
             Some("message") => (heard.number, heard.number),
             Some("missed") => (heard.first, heard.last),
+            Some("kicked") => {
+                let nick = heard.nick.as_deref().unwrap_or_default();
+                if folded(nick) == folded(&self.nick) {
+                    let room = folded(heard.room.as_deref().unwrap_or_default());
+                    self.rooms.remove(&room);
+                }
+                return;
+            }
+            Some("room_closed") => {
+                let room = folded(heard.room.as_deref().unwrap_or_default());
+                if self.rooms.remove(&room).is_none() {
+                    let detail = format!("{} is about a room that it is not in", text(line));
+                    model.breaks(Promise::Numbers, detail);
+                }
+                return;
+            }
             _ => return,
         };
         let (Some(first), Some(last)) = (first, last) else {
@@ -427,7 +465,10 @@ impl Notebook {
                 None => self.is_welcomed(&heard.ok),
                 Some(code) => self.is_not_welcomed(code),
             },
-            Asked::Join if code.is_none() => {
+            Asked::Nick if code.is_none() => {
+                self.nick = heard.ok.nick.as_deref().unwrap_or_default().into();
+            }
+            Asked::Join(_) if code.is_none() => {
                 let room = folded(heard.ok.room.as_deref().unwrap_or_default());
                 self.rooms.insert(room, heard.ok.last);
             }
@@ -455,6 +496,7 @@ impl Notebook {
         self.greeting = Greeting::Answered;
         self.token = ok.token.as_deref().map(Into::into);
         self.token_is_stale = false;
+        self.nick = ok.nick.as_deref().unwrap_or_default().into();
         if ok.resumed == Some(false) {
             self.last = None;
         }
