@@ -9,8 +9,8 @@ pub struct ConnectionConfig {
     /// How long nothing may come from the peer before the connection is closed; `None` for ever. After half
     /// of it the peer is pinged, if its protocol can do that. Default: five minutes.
     pub idle_timeout: Option<Duration>,
-    /// How long a peer may take to introduce itself, that is, to get a nick; `None` for ever. Default:
-    /// ten seconds.
+    /// How long a peer may take to introduce itself, that is, to get a nick; `None` for ever. It counts from when the
+    /// peer is let in, and while a decision of the policy is waited for nobody is closed for it. Default: ten seconds.
     pub registration_timeout: Option<Duration>,
     /// How many frames the peer may send, and how fast. One that is faster is heard later, so that it cannot
     /// send more than the platform buffers; `None` for no limit. Default: a hundred at once, and ten a second,

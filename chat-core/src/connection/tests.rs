@@ -10,10 +10,10 @@ use crate::event::CloseReason;
 use crate::framing::Frame;
 use crate::hub::{HubConfig, OutboxLimits};
 use crate::message::{Body, MessageKind};
-use crate::name::RoomName;
+use crate::name::{Nick, RoomName};
 use crate::policy::{Decision, Person, Policy};
 use crate::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, TextProtocol};
-use crate::runtime::RuntimeExt;
+use crate::runtime::{Address, RuntimeExt};
 use crate::session::{Session, SessionHandle};
 use crate::testing::{Flag, TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
@@ -1020,6 +1020,78 @@ fn flooding_between_waits_is_still_flooding() {
         line.peer.receive();
         assert!(waited < Duration::from_secs(20), "never closed");
     }
+}
+
+/// Takes its time to decide on who comes in, and on nicks.
+struct SlowDoor {
+    time: TestRuntime,
+    takes: Duration,
+}
+
+impl SlowDoor {
+    fn world(takes: Duration) -> World {
+        let mut world = World::new();
+        let policy = Self {
+            time: world.time.clone(),
+            takes,
+        };
+        let runtime = Arc::clone(&world.runtime);
+        world.hub = Hub::with_policy(runtime, HubConfig::default(), Arc::new(policy));
+        world
+    }
+
+    fn decide(&self) -> Decision<()> {
+        let decided = self.time.sleep(self.takes);
+        Decision::later(async move {
+            decided.await;
+            Ok(())
+        })
+    }
+}
+
+impl Policy for SlowDoor {
+    fn connect(&self, _: Option<&Address>) -> Decision<()> {
+        self.decide()
+    }
+
+    fn nick(&self, _: &Person<'_>, _: &Nick) -> Decision<()> {
+        self.decide()
+    }
+}
+
+#[test]
+fn the_time_to_introduce_oneself_begins_when_one_is_let_in() {
+    let world = SlowDoor::world(Duration::from_secs(4));
+    let mut line = world.connect_as(Shy, 1024);
+    assert!(line.settle().is_none());
+    world.time.advance(Duration::from_secs(4));
+    assert!(line.settle().is_none());
+    world.time.advance(Duration::from_millis(9_900));
+    assert!(line.settle().is_none());
+    assert_eq!(line.peer.receive(), "");
+    world.time.advance(Duration::from_millis(100));
+    assert!(line.settle().is_none());
+    assert!(line.peer.receive().starts_with("no introduction"));
+}
+
+#[test]
+fn nobody_is_closed_for_no_introduction_while_it_is_decided_about() {
+    let world = SlowDoor::world(Duration::from_secs(4));
+    let mut line = world.connect_as(JsonProtocol::default(), 1024);
+    assert!(line.settle().is_none());
+    world.time.advance(Duration::from_secs(4));
+    assert!(line.settle().is_none());
+    world.time.advance(Duration::from_secs(9));
+    assert_eq!(
+        line.asks("{\"id\":1,\"op\":\"hello\",\"nick\":\"late\"}\n"),
+        ""
+    );
+    // In two steps, so that it could be closed between them.
+    for _ in 0..2 {
+        world.time.advance(Duration::from_secs(2));
+        assert!(line.settle().is_none());
+    }
+    assert!(line.peer.receive().contains("\"nick\":\"late\""));
 }
 
 fn with_memory(max_memory: usize) -> World {

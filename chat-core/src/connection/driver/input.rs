@@ -193,6 +193,8 @@ where
     /// Goes on hearing the peer after a wait that it has no part in: what came meanwhile may be as much as
     /// the rate allows in that time, and the time does not count as flooding.
     fn end_wait(&mut self) {
+        // Somebody who has not introduced themselves is waited for again.
+        self.knows_due = false;
         let now = self.runtime.now();
         let is_paced = self.config.rate_limit.is_some();
         let delays = self.delays_mut();

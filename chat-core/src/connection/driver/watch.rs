@@ -64,7 +64,10 @@ where
                     consider(self.heard_at, patience / 2, Due::Ping);
                 }
             }
-        } else if let Some(patience) = config.registration_timeout {
+        } else if let Some(patience) = config.registration_timeout
+            && delays.waiting_since.is_none()
+        {
+            // Whoever waits for the policy may just have introduced itself.
             let reason = CloseReason::Unregistered(patience);
             consider(self.opened_at, patience, Due::End(reason));
         }
