@@ -112,6 +112,10 @@ strikes! {
     HookSilent => "hook silent",
     /// A hook panicked.
     HookPanicked => "hook panicked",
+    /// A hook put something in other words.
+    HookRewrote => "hook rewrote",
+    /// A hook panicked at what it saw.
+    ObserverPanicked => "observer panicked",
     /// The server was shut down while people were talking.
     Shutdown => "shutdown under load",
     /// The server was dropped while people were talking.

@@ -93,6 +93,7 @@ impl Model {
             "ping" => return ok("{}".into()),
             "quit" => {
                 let reason = text(request)?;
+                let reason = self.last_words(reason.as_deref());
                 self.quits(who, reason.as_deref());
                 return Ok(Answer::Quit);
             }
@@ -107,8 +108,8 @@ impl Model {
             "message" => {
                 let to = nick(&need(request, "to")?)?;
                 let text = needed_text(request)?;
-                self.objection()?;
-                self.says_privately(who, &to, &text)?;
+                let words = self.rewrites(&text)?;
+                self.says_privately(who, &to, &words)?;
                 return ok("{}".into());
             }
             "join" | "leave" | "say" | "topic" | "who" | "history" => {}
@@ -160,10 +161,15 @@ impl Model {
                 ))
             }
             "topic" => {
-                if field(request, "text").is_some_and(|text| text.is_empty()) {
-                    self.sets_topic(who, room, None)?;
-                } else if let Some(topic) = text(request)? {
-                    self.sets_topic(who, room, Some(&topic))?;
+                let topic = match field(request, "text").as_deref() {
+                    Some("") => Some(self.rewrites_topic(None)?),
+                    _ => match text(request)? {
+                        Some(topic) => Some(self.rewrites_topic(Some(&topic))?),
+                        None => None,
+                    },
+                };
+                if let Some(topic) = topic {
+                    self.sets_topic(who, room, topic.as_deref())?;
                 }
                 self.seat(who, room)?;
                 ok(self.tells_topic(room))
@@ -198,7 +204,10 @@ impl Model {
                 self.objection()?;
                 self.renames(who, &name)?;
             }
-            None => self.take_guest_nick(who),
+            None => {
+                self.objection()?;
+                self.take_guest_nick(who);
+            }
         }
         self.makes_resumable(who);
         Ok(self.welcome(who, false))

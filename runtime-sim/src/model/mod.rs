@@ -14,6 +14,7 @@ mod program;
 mod promise;
 mod resume;
 mod room;
+mod ruling;
 mod session;
 mod sometimes;
 mod telling;
@@ -32,6 +33,8 @@ pub(crate) use person::{Person, Presence};
 use program::Listener;
 pub use promise::{Broken, Promise};
 use room::Rooms;
+use ruling::Kind;
+pub(crate) use ruling::Ruling;
 use session::{Session, SessionId};
 pub use sometimes::{Sometimes, Sort};
 pub(crate) use telling::Tongue;
@@ -84,8 +87,12 @@ pub(crate) struct Model {
     pub(crate) witnesses: usize,
     /// How many errors the library is going to report because a hook panics.
     pub(crate) planned_errors: u64,
-    /// What a hook has just said against what is being done.
-    pub(crate) verdict: Option<String>,
+    /// What hooks have just said to what is being done, in the order in which they were asked.
+    pub(crate) rulings: VecDeque<Ruling>,
+    /// Whether a person who gets a nick has to wait for being let into the first room.
+    pub(crate) entering_waits: bool,
+    /// How much more often each kind of thing has happened than the policy has seen it.
+    unobserved: BTreeMap<Kind, i64>,
     pub(crate) received: u64,
     pub(crate) accepted: u64,
     /// How long a message may take to whom nothing is wrong with, in nanoseconds, where that can be said.
@@ -131,7 +138,9 @@ impl Model {
             turned_away: VecDeque::new(),
             witnesses: 0,
             planned_errors: 0,
-            verdict: None,
+            rulings: VecDeque::new(),
+            entering_waits: false,
+            unobserved: BTreeMap::new(),
             received: 0,
             accepted: 0,
             promptness,
@@ -147,24 +156,27 @@ impl Model {
         }
     }
 
-    /// The server handles a line that had to wait. What came of it is an `error`, or what was asked for.
-    pub(crate) fn handles_late(&mut self, id: Id, text: Option<&[u8]>, error: Option<&HubError>) {
+    /// The server handles a line that had to wait. What came of it is an `error`, or what was asked for. Returns
+    /// what that means for the connection.
+    pub(crate) fn handles_late(
+        &mut self,
+        id: Id,
+        text: Option<&[u8]>,
+        error: Option<&HubError>,
+    ) -> Flow {
         let resume = match self.tongue_of(id) {
             Tongue::Text => None,
             Tongue::Json => text.and_then(|text| self.asks_for(text)),
         };
         if let Some(resume) = resume {
-            return self.done_waiting(id, resume, error);
+            self.done_waiting(id, resume, error);
+            return Flow::Continue;
         }
-        // What hooks have said to others meanwhile is none of this.
-        self.verdict = match error {
-            Some(error @ (HubError::Denied(_) | HubError::Undecided)) => Some(error.to_string()),
-            _ => None,
-        };
-        self.handles(id, text);
+        let flow = self.handles(id, text);
         if let Some(person) = self.people.get_mut(&id) {
             person.room_then = None;
         }
+        flow
     }
 
     fn tongue_of(&self, id: Id) -> Tongue {

@@ -47,8 +47,8 @@ pub(crate) struct Person {
     pub(super) session: Option<SessionId>,
     /// The session that it waits for.
     pub(super) claim: Option<Claim>,
-    connected_at: u64,
-    /// When the server let it in, which may be much later: a listener that has failed is left alone for a while.
+    /// When the server let it in, which may be long after it connected, as a listener that has failed is left alone
+    /// for a while; or when the server heard it for the first time.
     opened_at: u64,
     /// Whether its address connects too fast.
     too_fast: bool,
@@ -59,6 +59,12 @@ pub(crate) struct Person {
     /// Whether the client has closed its half.
     pub(crate) finished: bool,
     pub(super) welcomed: bool,
+    /// Whether it has tried to enter the first room.
+    pub(super) has_entered: bool,
+    /// Since when it waits for a decision.
+    pub(super) waits_since: u64,
+    /// Whether it does.
+    pub(super) waits: bool,
     pub(crate) queue: Queue,
     /// What was encoded and not received yet, and when that was said which is to arrive promptly.
     expected: VecDeque<(Line, Option<u64>)>,
@@ -92,13 +98,15 @@ impl Person {
             presence: Presence::New,
             session: None,
             claim: None,
-            connected_at: now,
             opened_at: now,
             too_fast: false,
             sent: Vec::new(),
             skipping: false,
             finished: false,
             welcomed: false,
+            has_entered: false,
+            waits_since: 0,
+            waits: false,
             queue: Queue::default(),
             expected: VecDeque::new(),
             offset: 0,
@@ -250,8 +258,13 @@ impl Model {
             let detail = format!("connection {id} was let in although it came too fast");
             self.breaks(Promise::Reason, detail);
         }
-        if self.tongue_of(id) == Tongue::Text {
-            self.take_guest_nick(session);
+    }
+
+    /// The server hears a client for the first time. The time to introduce itself begins anew.
+    pub(crate) fn hears_first_byte(&mut self, id: Id) {
+        let now = self.now;
+        if let Some(person) = self.people.get_mut(&id) {
+            person.opened_at = now;
         }
     }
 
@@ -611,8 +624,8 @@ impl Model {
                 (Sort::Removed, ordered && why == person.removal.as_deref())
             }
             CloseReason::Unregistered(_) => {
-                let late = now >= person.connected_at + registration;
-                (Sort::Unregistered, !registered && late)
+                let late = now >= person.opened_at + registration;
+                (Sort::Unregistered, !registered && late && !person.waits)
             }
             CloseReason::ConnectingTooFast => (Sort::TooFast, person.too_fast),
             _ => (Sort::Refused, false),

@@ -8,6 +8,7 @@ use chat_core::event::Heard;
 use super::outbox::{Entry, Queue, RoomEvent};
 use super::person::{Order, shown};
 use super::promise::Promise;
+use super::ruling::Kind;
 use super::session::SessionId;
 use super::sometimes::Sort;
 use super::telling::{Happening, Telling};
@@ -52,6 +53,7 @@ impl Model {
         state.topic = topic.map(Into::into);
         let name = Arc::clone(&state.name);
         self.sometimes.count(Sort::TopicByProgram);
+        self.happens(Kind::Topic);
         let happening = Happening::Topic {
             room: &name,
             nick: SERVER,
@@ -80,6 +82,7 @@ impl Model {
             nick: &called,
             reason,
         };
+        self.happens(Kind::Kicked);
         let event = self.event(&name, None, reason.map_or(0, str::len), &happening);
         let own = event.telling.clone();
         self.announces(&room, &event, who, Some(own), &mut BTreeSet::new());
@@ -96,6 +99,7 @@ impl Model {
             self.sometimes.count(Sort::NoSuchThing);
             return None;
         };
+        self.happens(Kind::RoomClosed);
         let name = &closed.name;
         let happening = Happening::RoomClosed { room: name, reason };
         let telling = Telling::new(&happening, self.wall);

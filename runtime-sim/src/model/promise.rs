@@ -36,6 +36,8 @@ promises! {
     Once => "what is acknowledged is in its room exactly once, what is refused is not",
     /// What the program is told of what it has done, and of what there is.
     Program => "what the program does in its hub is done, and what it sees is there",
+    /// The policy sees what happens.
+    Observed => "the policy sees each thing that happens once",
     /// A session that has lost its connection is kept as long as promised, for whoever has the token.
     Resume => "a session is kept for its time, for one owner, and whole",
     /// Connections end for a reason.

@@ -48,6 +48,11 @@ impl Model {
 
     /// A line has to wait for a decision.
     pub(crate) fn waits(&mut self, id: Id, text: Option<&[u8]>) {
+        let now = self.now;
+        if let Some(person) = self.people.get_mut(&id) {
+            person.waits_since = now;
+            person.waits = true;
+        }
         if self.tongue_of(id) == Tongue::Text {
             // What is said is said to the room of this moment.
             let session = self.session_of(id).and_then(|who| self.sessions.get(&who));

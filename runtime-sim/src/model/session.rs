@@ -7,6 +7,7 @@ use chat_core::hub::HubError;
 
 use super::outbox::{Entry, RoomEvent};
 use super::room::{Member, Room};
+use super::ruling::Kind;
 use super::sometimes::Sort;
 use super::telling::{Happening, Telling};
 use super::{Id, Line, Model, folded, line};
@@ -114,17 +115,6 @@ impl Model {
         self.last_session
     }
 
-    /// What a hook has just said against what is being done.
-    pub(super) fn objection(&mut self) -> Result<(), Refusal> {
-        match self.verdict.take() {
-            None => Ok(()),
-            Some(text) if text == HubError::Undecided.to_string() => {
-                Err(refusal("undecided", text))
-            }
-            Some(text) => Err(refusal("denied", text)),
-        }
-    }
-
     pub(super) fn take_guest_nick(&mut self, who: SessionId) {
         let nick = loop {
             self.last_guest += 1;
@@ -164,6 +154,9 @@ impl Model {
         };
         let mut told = BTreeSet::new();
         let rooms: Vec<_> = session.rooms().cloned().collect();
+        if !rooms.is_empty() {
+            self.happens(Kind::Renamed);
+        }
         for room in rooms {
             let name = self.rooms.name(&room);
             let happening = Happening::Renamed {
@@ -185,6 +178,7 @@ impl Model {
         instead_of: Option<&str>,
     ) -> Result<(), Refusal> {
         self.objection()?;
+        self.is_called_something(who)?;
         let Some(session) = self.sessions.get_mut(&who) else {
             return Ok(());
         };
@@ -207,6 +201,15 @@ impl Model {
         }
         self.sits_down(who, to);
         Ok(())
+    }
+
+    /// Whether somebody has introduced themselves.
+    fn is_called_something(&mut self, who: SessionId) -> Result<(), Refusal> {
+        if self.nick_of(who).is_some() {
+            return Ok(());
+        }
+        self.sometimes.count(Sort::Nameless);
+        Err(refusal("hello_first", HubError::NotRegistered.to_string()))
     }
 
     /// Whether the limits let one more into a room.
@@ -247,6 +250,7 @@ impl Model {
         });
         let name = state.name.clone();
         let heard_by = session.heard_by;
+        self.happens(Kind::Joined);
         let event = self.event(
             &name,
             None,
@@ -279,6 +283,7 @@ impl Model {
     }
 
     fn stands_up(&mut self, who: SessionId, room: &str) {
+        self.happens(Kind::Left);
         let name = self.rooms.name(room);
         let nick = self.nick_of(who).unwrap_or_default();
         let happening = Happening::Left {
@@ -307,6 +312,9 @@ impl Model {
         let Some(nick) = &session.nick else {
             return;
         };
+        if session.rooms().next().is_some() {
+            self.happens(Kind::Quit);
+        }
         let mut told = BTreeSet::new();
         for room in session.rooms() {
             let name = self.rooms.name(room);
@@ -362,6 +370,7 @@ impl Model {
         };
         let event = self.event(&name, Some(number), text.len(), &happening);
         self.accepted += 1;
+        self.happens(Kind::Message);
         for member in self.members(&folded(room)) {
             self.pushes(member, &event);
         }
@@ -389,8 +398,8 @@ impl Model {
             self.sometimes.count(Sort::Duplicate);
             return Ok((number, true));
         }
-        self.objection()?;
-        let number = self.says(who, room, action, text)?;
+        let words = self.rewrites(text)?;
+        let number = self.says(who, room, action, &words)?;
         if let (Some(name), Some(session)) = (name, self.sessions.get_mut(&who)) {
             let said = session.said.entry(folded(room)).or_default();
             said.push(Said {
@@ -423,6 +432,7 @@ impl Model {
         to: &str,
         text: &str,
     ) -> Result<(), Refusal> {
+        self.is_called_something(who)?;
         let from = self.nick_of(who).unwrap_or_default();
         let Some(&recipient) = self.nicks.get(&folded(to)) else {
             let text = format!("there is nobody called {to}");
@@ -448,6 +458,7 @@ impl Model {
         person.note_overflow(self.now);
         if accepted {
             self.sometimes.count(Sort::Private);
+            self.happens(Kind::Private);
             return Ok(());
         }
         if self
@@ -480,6 +491,7 @@ impl Model {
             state.topic = topic.map(Into::into);
         }
         self.sometimes.count(Sort::Topic);
+        self.happens(Kind::Topic);
         let happening = Happening::Topic {
             room: &name,
             nick: &nick,

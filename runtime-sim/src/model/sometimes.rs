@@ -130,6 +130,22 @@ sometimes! {
     Unregistered => "closed for no introduction",
     /// An address connected too fast.
     TooFast => "refused: connecting too fast",
+    /// A hook put something in other words.
+    Rewritten => "hook: other words",
+    /// A hook put a topic in other words, or took it away, or set it instead.
+    TopicRewritten => "hook: other topic",
+    /// A hook put last words otherwise, or took them away.
+    QuitRewritten => "hook: other last words",
+    /// A hook was against somebody's last words, and they left without any.
+    QuitWordless => "hook: no last words",
+    /// A hook was against somebody who wanted to be a guest.
+    NoGuest => "hook: no guest",
+    /// Somebody without a nick wanted what takes one.
+    Nameless => "refused: no nick",
+    /// Somebody who was not let in as a guest took a nick, and entered the first room.
+    EntersByNick => "entered the first room by nick",
+    /// Whether somebody gets into the first room was decided late.
+    EntersLate => "waited for the first room",
     /// The program said something in a room.
     Published => "program: published",
     /// It did so where nobody was any more.

@@ -11,11 +11,34 @@ use super::{Id, Line, Model, folded, line};
 const LOBBY: &str = "general";
 
 impl Model {
-    /// The server lets a person into the first room, if it does.
-    pub(crate) fn enters(&mut self, id: Id) {
-        if let Some(who) = self.session_of(id)
-            && let Err(refusal) = self.joins(who, LOBBY, None)
-        {
+    /// The server makes a person a guest and lets them into the first room, if it does. The last of that may have
+    /// to `wait`.
+    pub(crate) fn enters(&mut self, id: Id, waits: bool) {
+        let Some(who) = self.session_of(id) else {
+            return;
+        };
+        if self.nick_of(who).is_none() {
+            if waits && self.rulings.is_empty() {
+                return;
+            }
+            if let Err(refusal) = self.objection() {
+                self.sometimes.count(Sort::NoGuest);
+                return self.refuses(id, &refusal.text);
+            }
+            self.take_guest_nick(who);
+        }
+        self.enters_lobby(id, who, waits);
+    }
+
+    /// Whoever has a nick for the first time enters the first room.
+    fn enters_lobby(&mut self, id: Id, who: SessionId, waits: bool) {
+        if let Some(person) = self.people.get_mut(&id) {
+            person.has_entered = true;
+        }
+        if waits {
+            return self.sometimes.count(Sort::EntersLate);
+        }
+        if let Err(refusal) = self.joins(who, LOBBY, None) {
             self.refuses(id, &refusal.text);
         }
     }
@@ -41,8 +64,9 @@ impl Model {
         };
         match Command::parse(text) {
             Ok(Command::Quit(reason)) => {
+                let reason = self.last_words(reason.as_ref().map(Body::as_str));
                 if let Some(who) = self.session_of(id) {
-                    self.quits(who, reason.as_ref().map(Body::as_str));
+                    self.quits(who, reason.as_deref());
                 }
                 self.says_goodbye(id);
                 return Flow::Close(CloseReason::Quit);
@@ -84,16 +108,16 @@ impl Model {
         let here = room.as_deref().unwrap_or_default();
         match command {
             Command::Say(body) => {
-                self.objection()?;
-                self.says(who, here, false, body.as_str())?;
+                let words = self.rewrites(body.as_str())?;
+                self.says(who, here, false, &words)?;
             }
             Command::Action(body) => {
-                self.objection()?;
-                self.says(who, here, true, body.as_str())?;
+                let words = self.rewrites(body.as_str())?;
+                self.says(who, here, true, &words)?;
             }
             Command::Private(to, body) => {
-                self.objection()?;
-                self.says_privately(who, to.as_str(), body.as_str())?;
+                let words = self.rewrites(body.as_str())?;
+                self.says_privately(who, to.as_str(), &words)?;
             }
             Command::Join(to) => self.joins(who, to.as_str(), room.as_deref())?,
             Command::Nick(nick) => {
@@ -102,6 +126,12 @@ impl Model {
                 }
                 self.objection()?;
                 self.renames(who, nick.as_str())?;
+                let has_entered = self.people.get(&id).is_none_or(|person| person.has_entered);
+                if !has_entered {
+                    self.sometimes.count(Sort::EntersByNick);
+                    let waits = std::mem::take(&mut self.entering_waits);
+                    self.enters_lobby(id, who, waits);
+                }
             }
             Command::Rooms => {
                 let rooms = self.rooms.occupied().map(|room| {

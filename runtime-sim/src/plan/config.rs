@@ -96,6 +96,10 @@ config! {
     hook_silent = 0,
     /// How often it panics.
     hook_panics = 0,
+    /// How often it puts things in other words.
+    hook_rewrites = 0,
+    /// Whether hooks also decide about guests, topics and last words, and see what happens.
+    all_hooks = 0,
     /// `HubConfig::decision_timeout` in milliseconds.
     decision_ms = 5_000,
     /// How many milliseconds a shutdown may take.

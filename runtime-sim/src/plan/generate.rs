@@ -50,8 +50,15 @@ impl Plan {
         if size == Size::Drawn {
             plan.draw_faults(&mut random, span);
             plan.draw_deeds(&mut random, span);
+            plan.draw_hooks(&mut random);
         }
         plan
+    }
+
+    /// Which hooks there are, and how often they put things otherwise.
+    fn draw_hooks(&mut self, random: &mut Random) {
+        self.config.all_hooks = random.below(2);
+        self.config.hook_rewrites = *random.pick(&[0, 0, 0, 5, 30]);
     }
 
     /// What the program does itself: nothing in half of the plans.

@@ -233,6 +233,7 @@ async fn conduct(plan: &Plan, stage: &Stage) {
         runtime.sleep(Duration::from_secs(1)).await;
     }
     stage.model().keeps_nobody_for_ever();
+    stage.model().everything_was_observed();
     let rooms = hub.rooms();
     drop(hub);
     runtime.sleep(Duration::from_secs(10)).await;

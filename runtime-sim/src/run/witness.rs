@@ -53,7 +53,7 @@ pub(super) struct Witness {
 
 /// What a hook has to decide.
 enum Step {
-    Opening,
+    Entering,
     Line(Option<Vec<u8>>),
 }
 
@@ -74,6 +74,18 @@ impl Witness {
     }
 }
 
+impl Witness {
+    /// A person comes in, as far as that is decided.
+    fn enters(&mut self, model: &mut Model, flow: &Flow) {
+        let waits = *flow == Flow::Wait;
+        model.enters(self.id, waits);
+        if waits {
+            model.waits(self.id, None);
+            self.waiting = Some(Step::Entering);
+        }
+    }
+}
+
 impl Protocol for Witness {
     fn max_frame(&self) -> usize {
         self.protocol.max_frame()
@@ -83,16 +95,18 @@ impl Protocol for Witness {
         self.opened = true;
         {
             let mut model = self.stage.model();
-            // What the hook said when somebody connected.
-            model.verdict = None;
+            model.rulings.clear();
+            model.handling = Some(self.id);
             model.opens(self.id);
         }
         let flow = self.protocol.open(session);
-        if flow == Flow::Wait {
-            self.waiting = Some(Step::Opening);
-        } else if self.tongue == Tongue::Text {
-            self.stage.model().enters(self.id);
+        let stage = self.stage.clone();
+        let mut model = stage.model();
+        model.handling = None;
+        if self.tongue == Tongue::Text {
+            self.enters(&mut model, &flow);
         }
+        model.rulings.clear();
         flow
     }
 
@@ -105,25 +119,36 @@ impl Protocol for Witness {
     }
 
     fn handle_first_byte(&mut self, byte: u8, session: &mut Session) -> Flow {
+        self.stage.model().hears_first_byte(self.id);
         self.protocol.handle_first_byte(byte, session)
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
         {
             let mut model = self.stage.model();
-            model.verdict = None;
+            model.rulings.clear();
             model.handling = Some(self.id);
         }
         let flow = self.protocol.handle_frame(frame, session);
         let mut model = self.stage.model();
         model.handling = None;
         let line = model.framed(self.id, &frame);
+        // What is decided already when something has to be waited for is the first of two things: that a person
+        // gets a nick, and with it into the first room.
+        model.entering_waits = flow == Flow::Wait && !model.rulings.is_empty();
         if flow == Flow::Wait {
             model.waits(self.id, line.as_deref());
-            self.waiting = Some(Step::Line(line));
+            if model.entering_waits {
+                model.handles(self.id, line.as_deref());
+                self.waiting = Some(Step::Entering);
+            } else {
+                self.waiting = Some(Step::Line(line));
+            }
+            model.rulings.clear();
             return flow;
         }
         let expected = model.handles(self.id, line.as_deref());
+        model.rulings.clear();
         if flow != expected {
             let detail = format!(
                 "connection {}: {frame:?} leads to {flow:?} instead of {expected:?}",
@@ -136,22 +161,35 @@ impl Protocol for Witness {
 
     fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
         let error = done.as_ref().err().cloned();
+        {
+            let mut model = self.stage.model();
+            model.decides_late(self.id, error.as_ref());
+            model.handling = Some(self.id);
+        }
         let flow = self.protocol.handle_done(done, session);
-        let mut model = self.stage.model();
+        let stage = self.stage.clone();
+        let mut model = stage.model();
+        model.handling = None;
         match self.waiting.take() {
-            Some(Step::Opening) => {
-                let refused = matches!(error, Some(HubError::Denied(_) | HubError::Undecided));
-                model.verdict = error.filter(|_| refused).map(|error| error.to_string());
-                model.enters(self.id);
-            }
+            Some(Step::Entering) => self.enters(&mut model, &flow),
             Some(Step::Line(line)) => {
-                model.handles_late(self.id, line.as_deref(), error.as_ref());
+                model.entering_waits = flow == Flow::Wait;
+                let expected = model.handles_late(self.id, line.as_deref(), error.as_ref());
+                if flow == Flow::Wait {
+                    model.waits(self.id, None);
+                    self.waiting = Some(Step::Entering);
+                } else if flow != expected {
+                    let id = self.id;
+                    let detail = format!("connection {id}: {flow:?} instead of {expected:?}");
+                    model.breaks(Promise::Reason, detail);
+                }
             }
             None => {
                 let detail = format!("connection {}: nothing was waited for", self.id);
                 model.breaks(Promise::Reason, detail);
             }
         }
+        model.rulings.clear();
         flow
     }
 

@@ -658,8 +658,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "strangers may stay",
         file: "connection/driver/watch.rs",
-        from: r#"        } else if let Some(patience) = config.registration_timeout {"#,
-        to: r#"        } else if let Some(patience) = config.registration_timeout.map(|limit| limit * 1_000) {"#,
+        from: r#"        } else if let Some(patience) = config.registration_timeout
+"#,
+        to: r#"        } else if let Some(patience) = config.registration_timeout.map(|limit| limit * 1_000)
+"#,
     },
     Mutant {
         name: "nobody is pinged",
@@ -744,5 +746,89 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: r#"        sessions.iter().for_each(SessionHandle::hush);
 "#,
         to: "",
+    },
+    Mutant {
+        name: "whoever is refused last words stays",
+        file: "session/mod.rs",
+        from: r#"            Err(_) if is_quit => self.perform(Allowed::Quit(None)),
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "last words are said as they were",
+        file: "session/mod.rs",
+        from: r#"                .quit(&self.person(), reason)
+                .map(Allowed::Quit)"#,
+        to: r#"                .quit(&self.person(), reason.clone())
+                .map(|_| Allowed::Quit(Some(reason)))"#,
+    },
+    Mutant {
+        name: "a message is said as it was",
+        file: "session/mod.rs",
+        from: r#"                let decision = policy.message(&self.person(), &room, kind, body);
+                decision
+                    .map(move |body| "#,
+        to: r#"                let decision = policy.message(&self.person(), &room, kind, body.clone());
+                decision
+                    .map(move |_| "#,
+    },
+    Mutant {
+        name: "a topic is set without asking",
+        file: "session/mod.rs",
+        from: r#"                let decision = policy.topic(&self.person(), &room, topic);
+                decision.map(|topic| Allowed::SetTopic(room, topic)).into()"#,
+        to: r#"                let _ = policy.topic(&self.person(), &room, topic.clone());
+                Asked::Now(Ok(Allowed::SetTopic(room, topic)))"#,
+    },
+    Mutant {
+        name: "a guest is let in without asking",
+        file: "session/mod.rs",
+        from: r#"            Action::TakeGuestNick => policy
+                .guest(&self.person())
+                .map(|()| Allowed::TakeGuestNick)
+                .into(),"#,
+        to: r#"            Action::TakeGuestNick => {
+                let _ = policy.guest(&self.person());
+                Asked::Now(Ok(Allowed::TakeGuestNick))
+            }"#,
+    },
+    Mutant {
+        name: "what happens is observed twice",
+        file: "hub/mod.rs",
+        from: r#"AssertUnwindSafe(|| policy.observe(event.event()))"#,
+        to: r#"AssertUnwindSafe(|| {
+            policy.observe(event.event());
+            policy.observe(event.event());
+        })"#,
+    },
+    Mutant {
+        name: "a panic at what is observed goes on",
+        file: "hub/mod.rs",
+        from: r#"        let observed = catch_unwind(AssertUnwindSafe(|| policy.observe(event.event())));"#,
+        to: r#"        policy.observe(event.event());
+        let observed = catch_unwind(|| ());"#,
+    },
+    Mutant {
+        name: "a person enters again with every nick",
+        file: "protocol/text/mod.rs",
+        from: r#"                self.has_entered = true;
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a slow policy takes the time of strangers",
+        file: "connection/driver.rs",
+        from: r#"        self.opened_at = self.runtime.now();
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "strangers are closed while the policy thinks",
+        file: "connection/driver/watch.rs",
+        from: r#"            && delays.waiting_since.is_none()
+        {
+            // Whoever"#,
+        to: r#"        {
+            // Whoever"#,
     },
 ];
