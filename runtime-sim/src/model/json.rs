@@ -55,7 +55,15 @@ impl Model {
             }
         };
         match self.does(id, &value) {
-            Ok(Answer::Ok(ok)) => self.answers(id, &request, Ok(ok)),
+            Ok(Answer::Ok(ok)) => {
+                // Of the two lists whose length is other people's doing.
+                let is_list = matches!(value["op"].as_str(), Some("rooms" | "who"));
+                let len = granted(&request, &ok).len();
+                match is_list.then(|| self.may_answer(len)) {
+                    Some(Err(refusal)) => self.answers(id, &request, Err(refusal)),
+                    _ => self.answers(id, &request, Ok(ok)),
+                }
+            }
             Ok(Answer::Quit) => {
                 self.answers(id, &request, Ok("{}".into()));
                 self.says_goodbye(id);
@@ -80,6 +88,15 @@ impl Model {
             token: u128::from_str_radix(token, 16).ok(),
             seen: seen.collect(),
         })
+    }
+
+    /// Which name of whom a message settles that is being decided about.
+    pub(super) fn settling(&self, id: Id, text: &[u8]) -> Option<(SessionId, String, String)> {
+        let (_, request) = read(text).ok()?;
+        let (room, name) = (field(&request, "room")?, field(&request, "settled")?);
+        let room = RoomName::parse(&room).ok()?;
+        let says = request["op"] == "say";
+        says.then_some((self.session_of(id)?, room.as_str().into(), name))
     }
 
     fn does(&mut self, id: Id, request: &Value) -> Result<Answer, Refusal> {
@@ -185,7 +202,8 @@ impl Model {
                 }
                 let limit = request["limit"].as_u64().unwrap_or(100).min(100);
                 self.seat(who, room)?;
-                ok(self.shows_history(room, before, after, limit))
+                self.shows_history(room, before, after, limit)
+                    .map(Answer::Ok)
             }
         }
     }
@@ -295,9 +313,9 @@ impl Model {
         before: Option<u64>,
         after: Option<u64>,
         limit: u64,
-    ) -> String {
+    ) -> Result<String, Refusal> {
         let Some(room) = self.rooms.rooms.get(&folded(room)) else {
-            return "{}".into();
+            return Ok("{}".into());
         };
         let number = |event: &&RoomEvent| event.number.unwrap_or(0);
         let wanted = room.memory().filter(|event| {
@@ -312,6 +330,7 @@ impl Model {
             Some(_) => &wanted[..limit],
             None => &wanted[wanted.len() - limit..],
         };
+        let takes = wanted.iter().map(|event| event.weight).sum();
         let messages = wanted.iter().map(|event| {
             let json = String::from_utf8_lossy(&event.telling.json);
             json.trim_end().to_owned()
@@ -320,11 +339,13 @@ impl Model {
         if !messages.is_empty() {
             self.sometimes.count(Sort::History);
         }
-        format!(
+        let shown = format!(
             "{{\"room\":{},\"messages\":[{}]}}",
             bare(&room.name),
             messages.join(",")
-        )
+        );
+        self.may_answer(takes)?;
+        Ok(shown)
     }
 
     /// The name of a room that somebody is in, as the room spells it; otherwise as the request does.
@@ -337,7 +358,7 @@ impl Model {
 
     pub(super) fn answers(&mut self, id: Id, request: &str, answer: Result<String, Refusal>) {
         let text = match answer {
-            Ok(ok) => format!("{{\"id\":{request},\"ok\":{ok}}}\n"),
+            Ok(ok) => granted(request, &ok),
             Err(Refusal { code, text }) => {
                 self.sometimes.count(Sort::Refused);
                 let text = if text == ANY {
@@ -350,6 +371,10 @@ impl Model {
         };
         self.replies(id, line(text));
     }
+}
+
+fn granted(request: &str, ok: &str) -> String {
+    format!("{{\"id\":{request},\"ok\":{ok}}}\n")
 }
 
 /// The last words to a program.

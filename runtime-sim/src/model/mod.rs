@@ -8,6 +8,7 @@
 
 mod json;
 mod ledger;
+mod memory;
 mod outbox;
 mod person;
 mod program;
@@ -27,6 +28,7 @@ use std::time::SystemTime;
 use chat_core::hub::HubError;
 use chat_core::protocol::Flow;
 use ledger::Ledger;
+use memory::InUse;
 
 pub(crate) use outbox::Limits;
 pub(crate) use person::{Person, Presence};
@@ -91,6 +93,9 @@ pub(crate) struct Model {
     pub(crate) rulings: VecDeque<Ruling>,
     /// Whether a person who gets a nick has to wait for being let into the first room.
     pub(crate) entering_waits: bool,
+    /// How much memory is in use, where that is bounded, and the rooms that remember something new.
+    memory: InUse,
+    grown: Vec<String>,
     /// How much more often each kind of thing has happened than the policy has seen it.
     unobserved: BTreeMap<Kind, i64>,
     pub(crate) received: u64,
@@ -110,6 +115,8 @@ pub(crate) type Line = Arc<[u8]>;
 impl Model {
     pub(crate) fn new(limits: Limits, promptness: Option<u64>) -> Self {
         Self {
+            memory: InUse::of(limits.max_memory),
+            grown: Vec::new(),
             rooms: Rooms::new(limits.clone()),
             limits,
             nicks: BTreeMap::new(),

@@ -11,6 +11,8 @@ pub(crate) struct Limits {
     pub(crate) outbox_messages: usize,
     pub(crate) outbox_bytes: usize,
     pub(crate) disconnect: bool,
+    /// `HubConfig::max_memory`, where the plan sets it.
+    pub(crate) max_memory: Option<usize>,
     pub(crate) memory_messages: usize,
     pub(crate) memory_bytes: usize,
     pub(crate) empty_rooms: usize,
@@ -59,9 +61,9 @@ pub(crate) enum Entry {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Missed {
-    room: Arc<str>,
-    messages: Option<(u64, u64)>,
-    presence: u64,
+    pub(super) room: Arc<str>,
+    pub(super) messages: Option<(u64, u64)>,
+    pub(super) presence: u64,
 }
 
 /// A queue that is as slow as it is simple.
@@ -73,6 +75,8 @@ pub(crate) struct Queue {
     direct_count: usize,
     direct_bytes: usize,
     answers: usize,
+    /// Whether there was a reason to let something make way since nothing waited, where memory is bounded.
+    pub(super) crowded: bool,
     /// Whether nothing is taken any more.
     pub(crate) closing: bool,
     /// Whether that is because it overflowed.
@@ -84,9 +88,20 @@ impl Queue {
         self.count < limits.outbox_messages && self.bytes + weight <= limits.outbox_bytes
     }
 
-    pub(crate) fn push_room(&mut self, event: &RoomEvent, limits: &Limits, some: &mut Sometimes) {
+    /// Queues an event of a room, of which `share` bytes may be held where memory is bounded.
+    pub(crate) fn push_room(
+        &mut self,
+        event: &RoomEvent,
+        limits: &Limits,
+        share: usize,
+        some: &mut Sometimes,
+    ) {
         if self.closing {
             return;
+        }
+        if limits.max_memory.is_some() {
+            self.crowds(event.weight, self.fits(limits, event.weight), share);
+            return self.keep_room(event);
         }
         while !self.fits(limits, event.weight) {
             some.count(Sort::Overflow);
@@ -98,9 +113,46 @@ impl Queue {
                 return self.note(self.entries.len(), event, some);
             }
         }
+        self.keep_room(event);
+    }
+
+    fn keep_room(&mut self, event: &RoomEvent) {
         self.count += 1;
         self.bytes += event.weight;
         self.entries.push_back(Entry::Room(event.clone()));
+    }
+
+    /// How many events wait, and how much they weigh.
+    pub(super) fn load(&self) -> (usize, usize) {
+        (self.count, self.bytes)
+    }
+
+    /// Queues a private message if it was `accepted`, where memory is bounded. Tells whether that is right.
+    pub(super) fn push_direct_if(
+        &mut self,
+        accepted: bool,
+        telling: Telling,
+        weight: usize,
+        limits: &Limits,
+        share: usize,
+    ) -> bool {
+        let within_half = self.direct_count < limits.outbox_messages.div_ceil(2)
+            && self.direct_bytes + weight <= limits.outbox_bytes.div_ceil(2);
+        if accepted {
+            self.crowds(weight, self.fits(limits, weight), share);
+            self.keep_direct(telling, weight);
+            return within_half && !self.closing;
+        }
+        // One is kept whatever is free.
+        self.closing || !within_half || self.direct_count > 0
+    }
+
+    /// Takes out what made way.
+    pub(super) fn remove(&mut self, index: usize) {
+        if let Some(Entry::Room(event)) = self.entries.remove(index) {
+            self.count -= 1;
+            self.bytes -= event.weight;
+        }
     }
 
     pub(crate) fn push_direct(
@@ -184,6 +236,9 @@ impl Queue {
     /// Takes the first entry out.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
+        if self.entries.is_empty() {
+            self.crowded = false;
+        }
         match &entry {
             Entry::Room(event) => {
                 self.count -= 1;

@@ -52,8 +52,9 @@ pub(crate) struct Person {
     opened_at: u64,
     /// Whether its address connects too fast.
     too_fast: bool,
-    /// What the client has sent and the server has not handled.
+    /// What the client has sent and the server has not handled, and the most that this ever was, up to a line.
     sent: Vec<u8>,
+    most_unheard: usize,
     /// Whether the rest of a line that is too long is still to come.
     skipping: bool,
     /// Whether the client has closed its half.
@@ -101,6 +102,7 @@ impl Person {
             opened_at: now,
             too_fast: false,
             sent: Vec::new(),
+            most_unheard: 0,
             skipping: false,
             finished: false,
             welcomed: false,
@@ -152,6 +154,13 @@ impl Person {
         if self.queue.overflowed {
             self.is_ordered(Order::SlowConsumer, now);
         }
+    }
+
+    /// How much memory its connection may take in any case, with what is on its way both ways.
+    pub(super) fn footprint(&self) -> usize {
+        let encoded: usize = self.expected.iter().map(|(line, _)| line.len()).sum();
+        // Buffers grow by doubling, and shrink when the connection has done what it was woken for.
+        2 * (self.sent.len() + self.most_unheard + encoded) + self.queue.footprint()
     }
 
     /// Whether it waits for the session with a token.
@@ -231,6 +240,11 @@ const TAKEN: usize = 64 * 1024 + 33 * 512 * 1024;
 
 /// How many nanoseconds a connection may take to start to close: its task may be held back.
 const OBEDIENCE: u64 = 100_000_000;
+
+/// Whether something that was encoded tells of a gap.
+fn is_note(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"* you missed ") || bytes.starts_with(b"{\"event\":\"missed\"")
+}
 
 /// Bytes as a text of bounded length.
 pub(crate) fn shown(bytes: &[u8]) -> String {
@@ -364,6 +378,8 @@ impl Model {
             && matches!(person.presence, Presence::New | Presence::Open)
         {
             person.sent.extend_from_slice(bytes);
+            let unheard = person.sent.len().min(person.longest() + 1);
+            person.most_unheard = person.most_unheard.max(unheard);
             person.skip();
         }
     }
@@ -413,6 +429,7 @@ impl Model {
 
     /// Something was encoded for a session.
     pub(crate) fn encoded(&mut self, id: Id, bytes: &[u8]) {
+        let bounded = self.is_bounded() && is_note(bytes);
         let Some(person) = self.people.get_mut(&id) else {
             return;
         };
@@ -420,6 +437,16 @@ impl Model {
             && let Some(Entry::Reply(line)) = person.queue.pop()
         {
             person.expected.push_back((line, None));
+        }
+        let tongue = person.tongue;
+        if bounded && let Some(missed) = person.queue.take_note(|note| *note.line(tongue) == *bytes)
+        {
+            self.sometimes.count(Sort::MemoryGap);
+            if tongue == Tongue::Json {
+                self.sometimes.count(Sort::JsonGap);
+            }
+            person.expected.push_back((missed.line(tongue), None));
+            return;
         }
         let (line, at) = match person.queue.pop() {
             Some(Entry::Room(event)) => {

@@ -189,19 +189,29 @@ impl Model {
     }
 
     pub(super) fn lets_listeners_hear(&mut self, room: &str, event: &RoomEvent) {
+        let share = self.least_share();
         let Some(room) = self.rooms.rooms.get(room) else {
             return;
         };
         for id in &room.listeners {
             if let Some(listener) = self.listeners.get_mut(id) {
                 let queue = &mut listener.queue;
-                queue.push_room(event, &self.limits, &mut self.sometimes);
+                queue.push_room(event, &self.limits, share, &mut self.sometimes);
             }
         }
     }
 
     /// A subscription has heard something.
     pub(crate) fn is_overheard(&mut self, id: u64, heard: &Heard) {
+        let bounded = self.is_bounded();
+        if bounded
+            && let Heard::Missed(theirs) = heard
+            && let Some(listener) = self.listeners.get_mut(&id)
+            && listener.queue.take_note(|ours| ours.is(theirs)).is_some()
+        {
+            self.sometimes.count(Sort::ListenerGap);
+            return;
+        }
         let listener = self.listeners.get_mut(&id);
         let entry = listener.and_then(|listener| listener.queue.pop());
         let agrees = match (&entry, heard) {

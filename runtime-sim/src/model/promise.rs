@@ -38,6 +38,8 @@ promises! {
     Program => "what the program does in its hub is done, and what it sees is there",
     /// The policy sees what happens.
     Observed => "the policy sees each thing that happens once",
+    /// Memory is bounded, and nobody is refused anything for want of it that there is enough for.
+    Memory => "memory is within its bound, and nothing is refused or forgotten while there is enough",
     /// A session that has lost its connection is kept as long as promised, for whoever has the token.
     Resume => "a session is kept for its time, for one owner, and whole",
     /// Connections end for a reason.

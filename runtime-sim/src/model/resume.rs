@@ -63,6 +63,10 @@ impl Model {
             }
             return;
         }
+        // This does not wait, and is done even if the rest never is.
+        if let Some((who, room, name)) = text.and_then(|text| self.settling(id, text)) {
+            self.settles(who, &room, &name);
+        }
         let resume = text.and_then(|text| self.asks_for(text));
         let since = self.now;
         if let (Some(resume), Some(person)) = (resume, self.people.get_mut(&id)) {
@@ -211,6 +215,7 @@ impl Model {
 
     /// What a session has not seen of a room: what the room remembers, and a note of what it does not.
     fn catches_up(&mut self, queue: &mut Queue, room: &str, seen: &[(String, u64)]) {
+        let share = self.least_share();
         let seen = seen.iter().find(|(name, _)| name == room);
         let (Some(&(_, seen)), Some(room)) = (seen, self.rooms.rooms.get(room)) else {
             return;
@@ -238,7 +243,7 @@ impl Model {
                 at: self.now,
                 ..event
             };
-            queue.push_room(&event, &self.limits, &mut self.sometimes);
+            queue.push_room(&event, &self.limits, share, &mut self.sometimes);
         }
         if notes(queue) > before || queue.overflowed {
             self.sometimes.count(Sort::ResumedOverflow);

@@ -147,6 +147,21 @@ impl Room {
         !self.members.is_empty() || !self.listeners.is_empty()
     }
 
+    /// Forgets what it remembers from before a message; everything, if that is none. Returns how much memory all
+    /// took at most, and how many it was that are forgotten.
+    pub(super) fn forgets_before(&mut self, first: Option<u64>) -> (usize, usize) {
+        let takes = self.memory_bytes + self.memory.len() * 256;
+        let mut forgotten = 0;
+        while let Some(event) = self.memory.front()
+            && (first.is_none() || event.number < first)
+        {
+            self.memory_bytes -= event.weight;
+            self.memory.pop_front();
+            forgotten += 1;
+        }
+        (takes, forgotten)
+    }
+
     /// All that it remembers, oldest first.
     pub(super) fn memory(&self) -> impl DoubleEndedIterator<Item = &RoomEvent> {
         self.memory.iter()

@@ -120,6 +120,11 @@ impl Model {
         *self.unobserved.entry(kind).or_default() += 1;
     }
 
+    /// Whether something that happens now was seen already.
+    pub(super) fn was_seen(&self, kind: Kind) -> bool {
+        self.unobserved.get(&kind).is_some_and(|&more| more < 0)
+    }
+
     /// The policy sees something.
     pub(crate) fn is_observed(&mut self, event: &Event) {
         let kind = match event {

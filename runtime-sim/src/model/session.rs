@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chat_core::hub::HubError;
 
 use super::outbox::{Entry, RoomEvent};
+use super::promise::Promise;
 use super::room::{Member, Room};
 use super::ruling::Kind;
 use super::sometimes::Sort;
@@ -377,6 +378,9 @@ impl Model {
         self.lets_listeners_hear(&folded(room), &event);
         self.rooms
             .remember(&folded(room), event, &mut self.sometimes);
+        if self.is_bounded() {
+            self.grown.push(folded(room));
+        }
         Some(number)
     }
 
@@ -399,6 +403,12 @@ impl Model {
             return Ok((number, true));
         }
         let words = self.rewrites(text)?;
+        if let (Some(_), Some(session)) = (name, self.sessions.get(&who)) {
+            let names = session.said.values().map(Vec::len).sum();
+            let rooms = session.said.values().filter(|said| !said.is_empty());
+            let rooms = rooms.count();
+            self.may_name(names, rooms)?;
+        }
         let number = self.says(who, room, action, &words)?;
         if let (Some(name), Some(session)) = (name, self.sessions.get_mut(&who)) {
             let said = session.said.entry(folded(room)).or_default();
@@ -423,6 +433,8 @@ impl Model {
             for said in said.drain(..=place) {
                 self.ledger.settled(&said.text);
             }
+            let emptied = usize::from(said.is_empty());
+            self.frees_names(place + 1, emptied);
         }
     }
 
@@ -449,13 +461,27 @@ impl Model {
             return Ok(());
         };
         let (heard_by, parked) = (session.heard_by, session.parked.is_some());
+        // What was accepted has been observed by now.
+        let (seen, share) = (self.was_seen(Kind::Private), self.least_share());
         let Some(person) = self.people.get_mut(&heard_by) else {
             return Ok(());
         };
         let weight = REST + text.len();
         let queue = &mut person.queue;
-        let accepted = queue.push_direct(telling, weight, &self.limits, &mut self.sometimes);
-        person.note_overflow(self.now);
+        let accepted = if self.limits.max_memory.is_some() {
+            let right = queue.push_direct_if(seen, telling, weight, &self.limits, share);
+            if !right {
+                let detail = format!("a private message was refused or not: {seen}");
+                self.breaks(Promise::Memory, detail);
+            }
+            seen
+        } else {
+            queue.push_direct(telling, weight, &self.limits, &mut self.sometimes)
+        };
+        let now = self.now;
+        if let Some(person) = self.people.get_mut(&heard_by) {
+            person.note_overflow(now);
+        }
         if accepted {
             self.sometimes.count(Sort::Private);
             self.happens(Kind::Private);
@@ -483,6 +509,7 @@ impl Model {
         room: &str,
         topic: Option<&str>,
     ) -> Result<(), Refusal> {
+        self.may_set_topic(topic.map_or(0, str::len))?;
         self.seat(who, room)?;
         let room = folded(room);
         let nick = self.nick_of(who).unwrap_or_default();
@@ -569,11 +596,12 @@ impl Model {
     }
 
     fn pushes(&mut self, to: SessionId, event: &RoomEvent) {
+        let share = self.least_share();
         let heard_by = self.sessions.get(&to).map(|session| session.heard_by);
         if let Some(person) = heard_by.and_then(|id| self.people.get_mut(&id)) {
             person
                 .queue
-                .push_room(event, &self.limits, &mut self.sometimes);
+                .push_room(event, &self.limits, share, &mut self.sometimes);
             person.note_overflow(self.now);
         }
     }

@@ -146,6 +146,16 @@ sometimes! {
     EntersByNick => "entered the first room by nick",
     /// Whether somebody gets into the first room was decided late.
     EntersLate => "waited for the first room",
+    /// Something made way for want of memory.
+    MemoryGap => "memory short: gap announced",
+    /// A room remembered less for want of memory.
+    RoomMemoryShort => "memory short: room forgets",
+    /// More was in use than the bound, for what is promised in any case.
+    MemoryExceeded => "memory short: bound exceeded",
+    /// Something was refused for want of memory.
+    NoMemory => "memory short: refused",
+    /// A name for a message was refused for want of memory.
+    TooManyIds => "memory short: too many names",
     /// The program said something in a room.
     Published => "program: published",
     /// It did so where nobody was any more.

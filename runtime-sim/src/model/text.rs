@@ -143,10 +143,11 @@ impl Model {
                 if text.is_empty() {
                     text = "* nobody is in any room\n".into();
                 }
+                self.may_answer(text.len())?;
                 self.replies(id, line(text));
             }
-            Command::Who => self.tells_who(id, here),
-            Command::History(count) => self.tells_history(id, here, count),
+            Command::Who => self.tells_who(id, here)?,
+            Command::History(count) => self.tells_history(id, here, count)?,
             Command::LogIn(_) => return Err(refusal("denied", "there are no accounts here")),
             Command::Help => self.replies(id, HELP.as_bytes().into()),
             other => self.breaks(
@@ -157,9 +158,9 @@ impl Model {
         Ok(())
     }
 
-    fn tells_who(&mut self, id: Id, room: &str) {
+    fn tells_who(&mut self, id: Id, room: &str) -> Result<(), Refusal> {
         let Some(room) = self.rooms.rooms.get(room) else {
-            return;
+            return Ok(());
         };
         let members = room.members.iter();
         let mut nicks: Vec<_> = members
@@ -168,15 +169,22 @@ impl Model {
         nicks.sort_by_key(|nick| folded(nick));
         let (name, count) = (&room.name, nicks.len());
         let text = format!("* in {name} ({count}): {}\n", nicks.join(", "));
+        self.may_answer(text.len())?;
         self.replies(id, line(text));
+        Ok(())
     }
 
-    fn tells_history(&mut self, id: Id, room: &str, count: usize) {
+    fn tells_history(&mut self, id: Id, room: &str, count: usize) -> Result<(), Refusal> {
+        let Some(state) = self.rooms.rooms.get(room) else {
+            return Ok(());
+        };
+        let skipped = state.memory().count().saturating_sub(count);
+        let takes = state.memory().skip(skipped).map(|event| event.weight).sum();
+        self.may_answer(takes)?;
         let Some(room) = self.rooms.rooms.get(room) else {
-            return;
+            return Ok(());
         };
         let mut text = Vec::new();
-        let skipped = room.memory().count().saturating_sub(count);
         for event in room.memory().skip(skipped) {
             text.extend_from_slice(&event.telling.text);
         }
@@ -186,6 +194,7 @@ impl Model {
             self.sometimes.count(Sort::History);
         }
         self.replies(id, text.into());
+        Ok(())
     }
 
     fn refuses(&mut self, id: Id, why: &str) {

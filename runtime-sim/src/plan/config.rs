@@ -52,6 +52,8 @@ config! {
     outbox_bytes = 1024 * 1024,
     /// Whether a slow consumer is disconnected.
     disconnect = 0,
+    /// `HubConfig::max_memory`; 0 for what is usual. Not together with `disconnect`.
+    max_memory = 0,
     /// `MemoryLimits::messages`.
     memory_messages = 100,
     /// `MemoryLimits::bytes`.

@@ -51,14 +51,27 @@ impl Plan {
             plan.draw_faults(&mut random, span);
             plan.draw_deeds(&mut random, span);
             plan.draw_hooks(&mut random);
+            plan.draw_memory(&mut random);
         }
         plan
+    }
+
+    /// How much memory there is: as much as one likes in most plans.
+    fn draw_memory(&mut self, random: &mut Random) {
+        if random.below(4) == 0 {
+            self.config.disconnect = 0;
+            self.config.max_memory = 1_024 * *random.pick(&[1, 16, 64, 256, 1_024]);
+        }
     }
 
     /// Which hooks there are, and how often they put things otherwise.
     fn draw_hooks(&mut self, random: &mut Random) {
         self.config.all_hooks = random.below(2);
         self.config.hook_rewrites = *random.pick(&[0, 0, 0, 5, 30]);
+        // So that the program does something while something is decided about.
+        if !self.deeds.is_empty() && random.below(4) == 0 {
+            self.config.hook_late = 200;
+        }
     }
 
     /// What the program does itself: nothing in half of the plans.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chat_core::hub::Hub;
+use chat_core::name::RoomName;
 use chat_core::runtime::{Net, Runtime, RuntimeExt, Task};
 
 use super::client::{Client, Places, Shared};
@@ -85,6 +86,7 @@ fn limits(plan: &Plan) -> Limits {
         outbox_messages: size(config.outbox_messages),
         outbox_bytes: size(config.outbox_bytes),
         disconnect: config.disconnect > 0,
+        max_memory: Some(size(config.max_memory)).filter(|&limit| limit > 0),
         memory_messages: size(config.memory_messages),
         memory_bytes: size(config.memory_bytes),
         empty_rooms: size(config.empty_rooms),
@@ -235,6 +237,7 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     stage.model().keeps_nobody_for_ever();
     stage.model().everything_was_observed();
     let rooms = hub.rooms();
+    gives_all_back(stage, &hub);
     drop(hub);
     runtime.sleep(Duration::from_secs(10)).await;
     check_nothing_left(stage, &runtime, rooms.len(), &tapped);
@@ -481,6 +484,20 @@ fn check_told(stage: &Stage, when: &str) {
     if let Some(id) = model.unheard_listener() {
         let detail = format!("{when}, subscription {id} has not heard everything");
         model.breaks(Promise::Drains, detail);
+    }
+}
+
+/// Checks that no memory is counted any more when no room is remembered.
+fn gives_all_back(stage: &Stage, hub: &Hub) {
+    let rooms: Vec<_> = stage.model().rooms.rooms.keys().cloned().collect();
+    for room in rooms {
+        let room = RoomName::parse(&room).expect("a room has a name");
+        let _ = hub.close_room(&room, None);
+    }
+    let used = hub.memory_used();
+    if used > 0 {
+        let detail = format!("{used} bytes of memory are counted, and nobody is there");
+        stage.model().breaks(Promise::Memory, detail);
     }
 }
 

@@ -12,7 +12,7 @@ use chat_core::store::HistoryRange;
 use futures::StreamExt;
 
 use super::client::{nick, room};
-use super::witness::Stage;
+use super::witness::{Stage, look_at_memory, look_at_rooms};
 use crate::model::Promise;
 use crate::plan::{Deed, DeedKind};
 use crate::trace::What;
@@ -111,6 +111,8 @@ impl Program {
         let mut model = self.stage.model();
         let action = kind == MessageKind::Action;
         let ours = model.publishes(room.as_str(), action, text.as_str());
+        look_at_rooms(&mut model, &self.hub);
+        look_at_memory(&mut model, &self.hub);
         self.agree(model, number, ours, DeedKind::Publish(0, len));
     }
 

@@ -206,6 +206,9 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
     hub.room_memory.messages = small(config.memory_messages);
     hub.room_memory.bytes = small(config.memory_bytes);
     hub.empty_rooms = small(config.empty_rooms);
+    if config.max_memory > 0 {
+        hub.max_memory = small(config.max_memory);
+    }
     hub.outbox.messages = small(config.outbox_messages);
     hub.outbox.bytes = small(config.outbox_bytes);
     hub.max_rooms = small(config.max_rooms);

@@ -3,9 +3,11 @@ use std::time::Duration;
 
 use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
-use chat_core::hub::HubError;
+use chat_core::hub::{Hub, HubError};
+use chat_core::name::RoomName;
 use chat_core::protocol::{Delivery, Flow, JsonProtocol, Protocol, TextProtocol};
 use chat_core::session::{Done, Session};
+use chat_core::store::HistoryRange;
 
 use crate::SimRuntime;
 use crate::model::{Id, Model, Promise, Tongue};
@@ -128,6 +130,7 @@ impl Protocol for Witness {
             let mut model = self.stage.model();
             model.rulings.clear();
             model.handling = Some(self.id);
+            look_at_memory(&mut model, session.hub());
         }
         let flow = self.protocol.handle_frame(frame, session);
         let mut model = self.stage.model();
@@ -149,6 +152,7 @@ impl Protocol for Witness {
         }
         let expected = model.handles(self.id, line.as_deref());
         model.rulings.clear();
+        look_at_rooms(&mut model, session.hub());
         if flow != expected {
             let detail = format!(
                 "connection {}: {frame:?} leads to {flow:?} instead of {expected:?}",
@@ -164,6 +168,7 @@ impl Protocol for Witness {
         {
             let mut model = self.stage.model();
             model.decides_late(self.id, error.as_ref());
+            look_at_memory(&mut model, session.hub());
             model.handling = Some(self.id);
         }
         let flow = self.protocol.handle_done(done, session);
@@ -190,6 +195,7 @@ impl Protocol for Witness {
             }
         }
         model.rulings.clear();
+        look_at_rooms(&mut model, session.hub());
         flow
     }
 
@@ -202,7 +208,9 @@ impl Protocol for Witness {
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
         let before = out.len();
         self.protocol.encode(delivery, session, out);
-        self.stage.model().encoded(self.id, &out[before..]);
+        let mut model = self.stage.model();
+        model.encoded(self.id, &out[before..]);
+        look_at_memory(&mut model, session.hub());
     }
 
     fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {
@@ -213,6 +221,26 @@ impl Protocol for Witness {
         };
         let mut model = self.stage.model();
         model.bids_farewell(self.id, reason, heard_at, told_at);
+    }
+}
+
+/// Shows the model how much memory is in use, where that is bounded.
+pub(super) fn look_at_memory(model: &mut Model, hub: &Hub) {
+    if model.is_bounded() {
+        model.uses_memory(hub.memory_used());
+    }
+}
+
+/// Shows the model what the rooms remember that have got a message, where memory is bounded.
+pub(super) fn look_at_rooms(model: &mut Model, hub: &Hub) {
+    for room in model.rooms_that_grew() {
+        let name = RoomName::parse(&room).expect("a room has a name");
+        let Ok(remembered) = hub.history(&name, HistoryRange::Latest, usize::MAX) else {
+            continue;
+        };
+        let first = remembered.first().and_then(|event| event.number());
+        drop(remembered);
+        model.room_remembers(&room, first);
     }
 }
 

@@ -831,4 +831,57 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"        {
             // Whoever"#,
     },
+    Mutant {
+        name: "an outbox holds more than its share of memory",
+        file: "hub/outbox.rs",
+        from: r#"(load.shares(weight, share) || self.room.entries == 0)"#,
+        to: r#"(load.shares(weight, share) || share > 0)"#,
+    },
+    Mutant {
+        name: "an outbox has no floor",
+        file: "hub/outbox.rs",
+        from: r#"            share.max(Memory::FLOOR)
+        } else {"#,
+        to: r#"            share.min(Memory::FLOOR)
+        } else {"#,
+    },
+    Mutant {
+        name: "the memory of what is gone stays counted",
+        file: "event/mod.rs",
+        from: r#"        self.memory.release(self.footprint());"#,
+        to: r#"        self.memory.release(self.footprint() - 1);"#,
+    },
+    Mutant {
+        name: "the memory of an outbox stays counted",
+        file: "hub/outbox.rs",
+        from: r#"        self.memory.release(charged);"#,
+        to: r#"        self.memory.release(charged / 2);"#,
+    },
+    Mutant {
+        name: "a room remembers more than its share of memory",
+        file: "hub/room.rs",
+        from: r#"        self.memory.shrink_to(event.share());
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "an answer takes whatever memory there is",
+        file: "hub/outbox.rs",
+        from: r#"bytes <= self.memory.session_share() && "#,
+        to: "",
+    },
+    Mutant {
+        name: "names take whatever memory there is",
+        file: "hub/presence.rs",
+        from: r#"        if said.footprint(1) > share {
+            said.forget_old"#,
+        to: r#"        if said.footprint(1) > share && share == 0 {
+            said.forget_old"#,
+    },
+    Mutant {
+        name: "a topic takes whatever memory there is",
+        file: "hub/presence.rs",
+        from: r#"        if takes > self.hub.memory().share() {"#,
+        to: r#"        if takes > self.hub.memory().session_share() {"#,
+    },
 ];
