@@ -52,8 +52,26 @@ impl Plan {
             plan.draw_deeds(&mut random, span);
             plan.draw_hooks(&mut random);
             plan.draw_memory(&mut random);
+            plan.draw_interrupted(&mut random);
         }
         plan
+    }
+
+    /// In some of the plans that shut the server down, everybody is about to say something then.
+    fn draw_interrupted(&mut self, random: &mut Random) {
+        let mut faults = self.faults.iter();
+        let shutdown = faults.find(|fault| fault.kind == FaultKind::Shutdown);
+        let Some(&Fault { at, .. }) = shutdown.filter(|_| random.below(3) == 0) else {
+            return;
+        };
+        for client in 0..small(self.config.clients) {
+            let action = Action::Say(small(random.between(1, 60)));
+            // So that it arrives at about that time.
+            let early = 1 + self.config.latency + random.below(2);
+            let at = at.saturating_sub(early);
+            self.operations.push(Operation { at, client, action });
+        }
+        self.operations.sort_by_key(|operation| operation.at);
     }
 
     /// How much memory there is: as much as one likes in most plans.
