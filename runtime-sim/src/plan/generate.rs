@@ -39,7 +39,10 @@ impl Plan {
             Size::Drawn => plan.config.clients * *random.pick(&[2, 5, 10, 20, 40]),
             Size::TenByHundred | Size::Conversation => plan.config.clients * 100,
         };
-        let mix = Mix::draw(&mut random, size);
+        let mut mix = Mix::draw(&mut random, size);
+        if plan.config.window < 16 {
+            mix.answers = 5;
+        }
         for _ in 0..count {
             let client = small(random.below(plan.config.clients));
             let at = random.below(span);
@@ -283,6 +286,8 @@ struct Mix {
     rooms: u64,
     nicks: u64,
     length: u64,
+    /// How many answers somebody asks for at a time, at most. Thousands of them, a byte at a time, would take minutes.
+    answers: u64,
 }
 
 impl Mix {
@@ -306,6 +311,7 @@ impl Mix {
                 Size::Drawn => *random.pick(&[1, 10, 60, 60, 300, 3_000]),
                 Size::TenByHundred | Size::Conversation => 120,
             },
+            answers: 400,
         }
     }
 
@@ -337,7 +343,7 @@ impl Mix {
             7 => Action::Who,
             8 => Action::Rooms,
             9 => Action::History(small(random.between(1, 120))),
-            10 => Action::Help(small(random.between(1, 400))),
+            10 => Action::Help(small(random.between(1, 400).min(self.answers))),
             11 => Action::Quit(len - 1),
             12 => Action::Blank,
             13 => Action::Rubbish(len),
@@ -350,7 +356,7 @@ impl Mix {
             20 => Action::Drip(len.min(60)),
             21 => Action::Storm(few),
             22 => Action::Hop(few),
-            23 => Action::Recall(small(random.between(1, 80))),
+            23 => Action::Recall(small(random.between(1, 80).min(self.answers))),
             24 => Action::Leave(small(random.below(self.rooms * 2))),
             25 => Action::Topic(len - 1),
             26 => Action::Again,
