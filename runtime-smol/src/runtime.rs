@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::sync::{Arc, Weak};
 
+use chat_core::runtime::LateWakes;
 use smol::Executor;
 
 /// A handle to a smol executor. Clones are cheap and mean the same executor.
@@ -8,6 +9,7 @@ use smol::Executor;
 pub struct SmolRuntime {
     /// `None` is the global executor.
     executor: Option<Weak<Executor<'static>>>,
+    pub(crate) late: LateWakes,
 }
 
 impl SmolRuntime {
@@ -40,6 +42,7 @@ impl SmolRuntime {
     pub fn with_executor(executor: &Arc<Executor<'static>>) -> Self {
         Self {
             executor: Some(Arc::downgrade(executor)),
+            late: LateWakes::default(),
         }
     }
 

@@ -14,6 +14,7 @@
 mod alarm;
 mod group;
 mod interval;
+mod late;
 mod net;
 mod runner;
 mod spawn;
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 pub(crate) use alarm::Alarm;
 pub use group::{Closed, TaskGroup, TaskSpawner};
 pub use interval::Interval;
+pub use late::{LateWakes, WakesOnDrop};
 pub use net::{Address, BACKLOG, Duplex, Listener, Net};
 pub use spawn::{Origin, Spawn};
 pub use task::{JoinError, Panic, Task};
