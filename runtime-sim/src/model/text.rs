@@ -10,6 +10,9 @@ use super::{Id, Line, Model, folded, line};
 /// The room where everyone starts.
 const LOBBY: &str = "general";
 
+/// How many bytes of nicks stand in a line of those who are in a room, at most.
+const WHO_LINE: usize = 400;
+
 impl Model {
     /// The server makes a person a guest and lets them into the first room, if it does. The last of that may have
     /// to `wait`.
@@ -167,8 +170,21 @@ impl Model {
             .filter_map(|member| self.nick_of(member.session))
             .collect();
         nicks.sort_by_key(|nick| folded(nick));
-        let (name, count) = (&room.name, nicks.len());
-        let text = format!("* in {name} ({count}): {}\n", nicks.join(", "));
+        let head = format!("* in {} ({}): ", room.name, nicks.len());
+        let (mut text, mut in_line) = (head.clone(), 0);
+        for nick in nicks {
+            match in_line {
+                0 => {}
+                len if len + nick.len() > WHO_LINE => {
+                    text += &format!("\n{head}");
+                    in_line = 0;
+                }
+                _ => text += ", ",
+            }
+            text += &nick;
+            in_line += nick.len() + ", ".len();
+        }
+        text.push('\n');
         self.may_answer(text.len())?;
         self.replies(id, line(text));
         Ok(())
