@@ -3,7 +3,8 @@
 //! Which events make way for want of memory depends on every byte that is in use at that moment, and on how queues
 //! grow. The model does not count that again. Where a plan sets a bound, it holds every event until it is either
 //! encoded, in its place, or covered by a note in its place, exactly; and holds the server to have had a reason. What is
-//! refused for want of memory it foresees, from what the hub says is in use right before.
+//! refused for want of memory it foresees, from what the hub says is in use right before: where a hook decides, at the
+//! moment when it does, as what it allows is done at once, and only then handed to the protocol.
 
 use chat_core::hub::HubError;
 
@@ -38,6 +39,8 @@ const UNSEEN: usize = 16 * 1024;
 pub(super) struct InUse {
     limit: Option<usize>,
     now: usize,
+    /// The same when a hook decided last.
+    decided: usize,
     most: usize,
 }
 
@@ -49,20 +52,15 @@ impl InUse {
         }
     }
 
-    /// What one queue or room may hold at this moment.
-    fn share(self) -> usize {
-        let free = |limit: usize| limit.saturating_sub(self.now) / PART;
+    /// What one queue or room may hold while so much is in use.
+    fn share(self, used: usize) -> usize {
+        let free = |limit: usize| limit.saturating_sub(used) / PART;
         self.limit.map_or(usize::MAX, free)
-    }
-
-    fn session_share(self) -> usize {
-        self.share().max(FLOOR)
     }
 
     /// What each might hold at any time so far.
     fn least_share(self) -> usize {
-        let free = |limit: usize| limit.saturating_sub(self.most + UNSEEN) / PART;
-        self.limit.map_or(usize::MAX, free)
+        self.share(self.most + UNSEEN)
     }
 }
 
@@ -92,6 +90,11 @@ impl Model {
         }
     }
 
+    /// The hub says how much memory is in use when a hook decides.
+    pub(crate) fn decides_with_memory(&mut self, used: usize) {
+        self.memory.decided = used;
+    }
+
     /// How much may be in use in any case, because it is promised to those who are there or is on its way.
     fn promised(&self) -> usize {
         let people = self.people.values();
@@ -111,15 +114,15 @@ impl Model {
 
     /// Whether a list may be sent.
     pub(super) fn may_answer(&mut self, len: usize) -> Result<(), Refusal> {
-        match len <= self.memory.session_share() {
+        match len <= self.memory.share(self.memory.now).max(FLOOR) {
             true => Ok(()),
             false => Err(self.no_memory()),
         }
     }
 
-    /// Whether somebody may set a topic that is so long.
+    /// Whether somebody may set a topic that is so long, as a hook has allowed.
     pub(super) fn may_set_topic(&mut self, len: usize) -> Result<(), Refusal> {
-        match len <= self.memory.share() {
+        match len <= self.memory.share(self.memory.decided) {
             true => Ok(()),
             false => Err(self.no_memory()),
         }
@@ -130,21 +133,16 @@ impl Model {
         refusal("no_memory", HubError::NoMemory.to_string())
     }
 
-    /// Whether another name of somebody's own may be remembered, who has so many in so many rooms.
+    /// Whether another name of somebody's own may be remembered, who has so many in so many rooms, for
+    /// something that a hook has allowed.
     pub(super) fn may_name(&mut self, names: usize, rooms: usize) -> Result<(), Refusal> {
         let takes = (names + 1) * NAME + (rooms + 1) * ROOM_OF_NAMES;
-        if takes <= self.memory.session_share() {
+        if takes <= self.memory.share(self.memory.decided).max(FLOOR) {
             return Ok(());
         }
         self.sometimes.count(Sort::TooManyIds);
         let error = HubError::TooManyIds { limit: names };
         Err(refusal("too_many_ids", error.to_string()))
-    }
-
-    /// Names were forgotten, with so many rooms that had any.
-    pub(super) fn frees_names(&mut self, names: usize, rooms: usize) {
-        let freed = names * NAME + rooms * ROOM_OF_NAMES;
-        self.memory.now = self.memory.now.saturating_sub(freed);
     }
 
     /// The rooms that have got a message since this was asked.

@@ -433,8 +433,6 @@ impl Model {
             for said in said.drain(..=place) {
                 self.ledger.settled(&said.text);
             }
-            let emptied = usize::from(said.is_empty());
-            self.frees_names(place + 1, emptied);
         }
     }
 

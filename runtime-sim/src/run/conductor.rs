@@ -151,12 +151,13 @@ async fn conduct(plan: &Plan, stage: &Stage) {
         stage: stage.clone(),
         grace: grace(&plan.config),
     };
-    let hub = Hub::with_token_source(
+    let hub = Arc::new(Hub::with_token_source(
         Arc::new(eyes),
         hub_config(&plan.config),
         Arc::new(hook),
         token_bits(plan, stage),
-    );
+    ));
+    stage.shows(&hub);
     let places = [
         places(Tongue::Text, 8080, &plan.config),
         places(Tongue::Json, 8081, &plan.config),
@@ -174,7 +175,7 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     runtime.set_rates(plan.config.rates());
     let clients = start_clients(plan, stage, &places);
     let listeners = Listeners::default();
-    let program = Program::new(stage.clone(), hub.clone(), Arc::clone(&listeners));
+    let program = Program::new(stage.clone(), Hub::clone(&hub), Arc::clone(&listeners));
     let program = runtime.spawn(program.run(plan.deeds.clone()));
     for (index, fault) in plan.faults.iter().enumerate() {
         let wait = Duration::from_micros(fault.at).saturating_sub(runtime.elapsed());

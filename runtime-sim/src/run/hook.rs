@@ -108,9 +108,7 @@ impl Hook {
     /// Decides, and tells the model: at once, or when it is done.
     fn decide<T: Words>(&self, moods: &Mutex<Random>, value: T) -> Decision<T> {
         let stage = self.stage.clone();
-        self.decide_and(moods, value, move |ruling| {
-            stage.model().rulings.push_back(ruling);
-        })
+        self.decide_and(moods, value, move |ruling| stage.decides(ruling))
     }
 
     fn decide_and<T: Words>(
@@ -216,7 +214,7 @@ impl Hook {
         if self.all {
             return self.decide(&self.more_moods, value);
         }
-        self.stage.model().rulings.push_back(Ruling::Allowed);
+        self.stage.decides(Ruling::Allowed);
         Decision::allow(value)
     }
 }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use chat_core::event::CloseReason;
@@ -10,7 +10,7 @@ use chat_core::session::{Done, Session};
 use chat_core::store::HistoryRange;
 
 use crate::SimRuntime;
-use crate::model::{Id, Model, Promise, Tongue};
+use crate::model::{Id, Model, Promise, Ruling, Tongue};
 
 /// The model, shared by everything that tells it what happens. There is one thread, so it is never waited
 /// for.
@@ -18,12 +18,33 @@ use crate::model::{Id, Model, Promise, Tongue};
 pub(super) struct Stage {
     model: Arc<Mutex<Model>>,
     runtime: SimRuntime,
+    /// The hub, which holds on to the stage itself.
+    hub: Arc<OnceLock<Weak<Hub>>>,
 }
 
 impl Stage {
     pub(super) fn new(model: Model, runtime: SimRuntime) -> Self {
         let model = Arc::new(Mutex::new(model));
-        Self { model, runtime }
+        Self {
+            model,
+            runtime,
+            hub: Arc::default(),
+        }
+    }
+
+    /// There is a hub to look at from now on, for as long as somebody else holds it.
+    pub(super) fn shows(&self, hub: &Arc<Hub>) {
+        self.hub.get_or_init(|| Arc::downgrade(hub));
+    }
+
+    /// A hook decides. What it allows is done right after.
+    pub(super) fn decides(&self, ruling: Ruling) {
+        let hub = self.hub.get().and_then(Weak::upgrade);
+        let mut model = self.model();
+        model.rulings.push_back(ruling);
+        if let Some(hub) = hub {
+            model.decides_with_memory(hub.memory_used());
+        }
     }
 
     /// The model, as of now.
