@@ -14,6 +14,7 @@ use super::session::SessionId;
 use super::sometimes::Sort;
 use super::telling::Tongue;
 use super::{Id, Line, Model, json, text};
+use crate::net::Arrival;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,13 +351,13 @@ impl Model {
     }
 
     /// A connection from an address is accepted by a server that counts how fast they come.
-    pub(crate) fn arrives(&mut self, id: Id, from: u32) {
+    pub(crate) fn arrives(&mut self, arrival: &Arrival) {
         let rate = self.limits.connect_rate;
         if rate == 0 {
             return;
         }
-        let now = self.now;
-        let came = self.arrivals.entry(from).or_default();
+        let now = arrival.at;
+        let came = self.arrivals.entry(arrival.household).or_default();
         // The bucket holds as many as may come in a second, and gains them back at an even pace.
         let interval = 1_000_000_000 / rate;
         let mut due = 0;
@@ -364,7 +365,7 @@ impl Model {
             due = due.max(at) + interval;
         }
         if due > now + interval * (rate - 1) {
-            if let Some(person) = self.people.get_mut(&id) {
+            if let Some(person) = self.people.get_mut(&arrival.connection) {
                 person.too_fast = true;
             }
             return;

@@ -10,5 +10,5 @@ mod stream;
 pub(crate) use connect::Place;
 pub use link::{Rates, Way};
 pub use listener::SimListener;
-pub(crate) use network::Network;
+pub(crate) use network::{Arrival, Network};
 pub use stream::SimStream;

@@ -25,6 +25,8 @@ pub(crate) struct Network {
     last_connection: u64,
     listeners: BTreeMap<u64, ListenerState>,
     last_listener: u64,
+    /// What was accepted from an address, and not [taken](Self::take_arrivals) since.
+    arrivals: Vec<Arrival>,
     tcp: BTreeMap<SocketAddr, u64>,
     last_port: u16,
     /// The files of Unix sockets, some with nobody behind them.
@@ -56,6 +58,14 @@ struct Connection {
     dropped: Option<Option<u64>>,
 }
 
+/// A connection from an address, when it was accepted.
+pub(crate) struct Arrival {
+    pub(crate) connection: u64,
+    /// The address, by a number.
+    pub(crate) household: u32,
+    pub(crate) at: u64,
+}
+
 pub(crate) struct ListenerState {
     pub(crate) backlog: VecDeque<(u64, Address)>,
     errors: VecDeque<io::ErrorKind>,
@@ -75,6 +85,7 @@ impl Network {
             last_connection: 0,
             listeners: BTreeMap::new(),
             last_listener: 0,
+            arrivals: Vec::new(),
             tcp: BTreeMap::new(),
             last_port: 49_151,
             unix: BTreeMap::new(),
@@ -288,7 +299,16 @@ impl Network {
             return Poll::Pending;
         };
         state.last_accepted = connection;
-        shared.core().note(What::Accept, connection, listener);
+        let mut core = shared.core();
+        core.note(What::Accept, connection, listener);
+        let household = self.connections.get(&connection);
+        if let Some(household) = household.and_then(|connection| connection.household) {
+            self.arrivals.push(Arrival {
+                connection,
+                household,
+                at: core.now,
+            });
+        }
         Poll::Ready(Ok((connection, peer)))
     }
 
@@ -298,9 +318,9 @@ impl Network {
         state.map_or(0, |state| state.last_accepted)
     }
 
-    /// The address that a connection comes from, by a number, if it has one.
-    pub(crate) fn household(&self, connection: u64) -> Option<u32> {
-        self.connections.get(&connection)?.household
+    /// All that was accepted from an address since the last time, by any listener.
+    pub(crate) fn take_arrivals(&mut self) -> Vec<Arrival> {
+        std::mem::take(&mut self.arrivals)
     }
 
     // Faults that are set off from outside.

@@ -281,13 +281,13 @@ impl Host {
         for (tongue, listener) in listeners {
             let (stage, id) = (stage.clone(), listener.id());
             let protocol = move || {
-                let (connection, from) = {
-                    let network = stage.runtime().shared.network();
-                    let connection = network.last_accepted(id);
-                    (connection, network.household(connection))
+                let (connection, arrivals) = {
+                    let mut network = stage.runtime().shared.network();
+                    (network.last_accepted(id), network.take_arrivals())
                 };
-                if let Some(from) = from {
-                    stage.model().arrives(connection, from);
+                // Also those that were turned away without a word, and so without a protocol.
+                for arrival in arrivals {
+                    stage.model().arrives(&arrival);
                 }
                 Witness::new(stage.clone(), connection, tongue)
             };
