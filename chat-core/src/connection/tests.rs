@@ -11,7 +11,7 @@ use crate::framing::Frame;
 use crate::hub::{HubConfig, OutboxLimits};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
-use crate::policy::{Decision, Person, Policy};
+use crate::policy::{Decision, Denial, Person, Policy};
 use crate::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, TextProtocol};
 use crate::runtime::{Address, RuntimeExt};
 use crate::session::{Session, SessionHandle};
@@ -1154,4 +1154,69 @@ fn where_memory_is_short_a_peer_that_asks_without_reading_is_not_heard_for_long(
     };
     let (plenty, short) = (asked_by(1024 * 1024 * 1024), asked_by(0));
     assert!(short < 30 && 4 * short < plenty, "{short} of {plenty}");
+}
+
+/// Takes its time, and then refuses every nick.
+struct SlowRefusal(TestRuntime);
+
+impl Policy for SlowRefusal {
+    fn nick(&self, _: &Person<'_>, _: &Nick) -> Decision<()> {
+        let decided = self.0.sleep(Duration::from_secs(1));
+        Decision::later(async move {
+            decided.await;
+            Err(Denial::new("not that one"))
+        })
+    }
+}
+
+#[test]
+fn asking_for_decisions_again_and_again_gains_no_time_to_introduce_oneself() {
+    let mut world = World::new();
+    let policy = SlowRefusal(world.time.clone());
+    world.hub = Hub::with_policy(Arc::clone(&world.runtime), at_once(), Arc::new(policy));
+    let mut line = world.connect_as(JsonProtocol::default(), 64 * 1024);
+    let hello = "{\"id\":1,\"op\":\"hello\",\"nick\":\"late\"}\n";
+    line.asks(hello);
+    // There is always one more to be decided about.
+    let mut answers = String::new();
+    for _ in 0..12 {
+        answers += &line.asks(hello);
+        world.time.advance(Duration::from_secs(1));
+        if line.settle().is_some() {
+            break;
+        }
+    }
+    answers += &line.peer.receive();
+    assert_eq!(answers.matches("not that one").count(), 10, "{answers}");
+    assert!(answers.contains("unregistered"), "{answers}");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_cut_off_in_time() {
+    let world = World::new();
+    let mut alice = world.guest("alice");
+    let config = ConnectionConfig {
+        write_timeout: Some(Duration::from_secs(5)),
+        ..at_any_rate()
+    };
+    let (peer, stream) = duplex(200);
+    let protocol = TextProtocol::default();
+    let connection = serve_connection_with(stream, protocol, &world.hub, &world.runtime, config);
+    let mut sloth = Line {
+        connection,
+        woken: Flag::set(),
+        peer,
+    };
+    assert!(sloth.settle().is_none());
+    sloth.peer.receive();
+    for _ in 0..50 {
+        alice.asks("hello hello hello\n");
+    }
+    assert!(sloth.settle().is_none());
+    world.time.advance(Duration::from_millis(4_999));
+    assert!(sloth.settle().is_none());
+    assert!(alice.asks("/who\n").contains("(2)"));
+    world.time.advance(Duration::from_millis(1));
+    assert!(sloth.settle().is_none(), "it may still take the last words");
+    assert!(alice.asks("/who\n").contains("(1)"));
 }

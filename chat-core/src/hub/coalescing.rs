@@ -1,11 +1,24 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::Shared;
 use super::outbox::Outbox;
 
 /// The outboxes that have something to tell which may wait a moment for more of its kind.
 #[derive(Debug, Default)]
 pub(super) struct Coalescing {
     waiting: Mutex<Vec<Arc<Outbox>>>,
+}
+
+/// Wakes all that have waited when it is dropped: so does a runtime that drops the task which was to do it, as nobody
+/// else would from then on.
+pub(super) struct WakesOnDrop(pub(super) Weak<Shared>);
+
+impl Drop for WakesOnDrop {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.coalescing.wake();
+        }
+    }
 }
 
 impl Coalescing {

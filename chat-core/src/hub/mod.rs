@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::HubBuilder;
-use coalescing::Coalescing;
+use coalescing::{Coalescing, WakesOnDrop};
 pub use config::{HubConfig, OutboxLimits, SlowConsumer};
 pub use control::NoSuchRoom;
 use directory::Directory;
@@ -203,12 +203,10 @@ impl Hub {
         wakes.wake();
         if self.shared.coalescing.add(later) {
             let delay = self.shared.runtime.sleep(delay);
-            let hub = Arc::downgrade(&self.shared);
+            let wakes = WakesOnDrop(Arc::downgrade(&self.shared));
             let wake = async move {
                 delay.await;
-                if let Some(shared) = hub.upgrade() {
-                    shared.coalescing.wake();
-                }
+                drop(wakes);
             };
             self.shared.runtime.spawn(wake).detach();
         }

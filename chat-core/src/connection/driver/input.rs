@@ -31,6 +31,7 @@ where
         budget: &mut Budget,
     ) -> io::Result<Option<CloseReason>> {
         loop {
+            let waits = self.is_waiting();
             while self.is_waiting() {
                 let Poll::Ready(done) = self.session.poll_done(cx) else {
                     self.deaf = false;
@@ -45,6 +46,10 @@ where
             }
             if self.ended {
                 return Ok(Some(CloseReason::PeerClosed));
+            }
+            if waits && self.is_overdue() {
+                // Not to be heard before it is closed, or it could go on asking for another decision.
+                return Ok(None);
             }
             self.deaf = self.is_deaf();
             if !budget.listens() || self.deaf || self.delays().held_until.is_some() {

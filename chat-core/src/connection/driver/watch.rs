@@ -124,6 +124,14 @@ where
         }
     }
 
+    /// Whether the peer has not introduced itself in time.
+    pub(super) fn is_overdue(&self) -> bool {
+        let patience = self.config.registration_timeout;
+        self.session.nick().is_none()
+            && patience
+                .is_some_and(|patience| self.runtime.now() >= after(self.opened_at, patience))
+    }
+
     /// Whether what is due next is known, and not due yet.
     pub(super) fn is_calm(&self) -> bool {
         self.knows_due && self.delays.is_none() && !self.stir.may_have_rung()

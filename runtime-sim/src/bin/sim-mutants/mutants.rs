@@ -727,7 +727,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a subscription hears messages only",
         file: "hub/room.rs",
         from: r#"        for (_, listener) in &self.listeners {
-            listener.push_room(event, wakes);
+            push(listener, event, wakes);
         }
 "#,
         to: "",
