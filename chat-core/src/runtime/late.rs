@@ -27,7 +27,7 @@ pub struct LateWakes {
 /// Wakes all that wait in its [`LateWakes`] when it is dropped: so they are woken also by a runtime that drops
 /// the future that was to see to it.
 #[derive(Debug)]
-#[must_use = "whoever waits is woken when this is dropped, and that is too early at once"]
+#[must_use = "dropping it wakes all who wait, and it is too early for that"]
 pub struct WakesOnDrop(LateWakes);
 
 impl LateWakes {

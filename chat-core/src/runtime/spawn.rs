@@ -70,7 +70,8 @@ pub trait Spawn: Send + Sync + 'static {
     /// that can run have been polled and sockets were looked at. Connections ask for that when others may be about
     /// to speak, so that it takes one write instead of two.
     ///
-    /// Unless it is implemented, `waker` is woken at once. Whoever wraps a runtime passes it on.
+    /// Unless it is implemented, `waker` is woken at once. Where it is, the runtime has to be running, also for a
+    /// connection that is polled elsewhere. Whoever wraps a runtime passes it on.
     fn wake_later(&self, waker: &Waker) {
         waker.wake_by_ref();
     }

@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         return Ok(serve::run(kind)?);
     }
-    let results = measure(options)?;
+    let (results, failures) = measure(options)?;
     if let Some(path) = &options.json {
         fs::write(path, serde_json::to_string_pretty(&results)? + "\n")?;
     }
@@ -31,7 +31,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         fs::write(path, report::svg(&results)?)?;
     }
     let overview = report::overview(&results);
-    for path in &options.page {
+    // A page shows all or nothing.
+    for path in options.page.iter().filter(|_| failures == 0) {
         let page = report::with_overview(&fs::read_to_string(path)?, &overview);
         let page = page.ok_or_else(|| format!("{} has no place for it", path.display()))?;
         fs::write(path, page)?;
@@ -41,10 +42,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         Some(path) => fs::write(path, tables)?,
         None => print!("{tables}"),
     }
+    if failures > 0 {
+        return Err(io::Error::other(format!("{failures} measurements failed")).into());
+    }
     Ok(())
 }
 
-fn measure(options: &Options) -> Result<Results, Box<dyn Error>> {
+/// Measures everything, and returns how many measurements failed.
+fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
     if cfg!(debug_assertions) {
         eprintln!("bench: built without --release, so the figures mean nothing");
     }
@@ -96,10 +101,7 @@ fn measure(options: &Options) -> Result<Results, Box<dyn Error>> {
             }
         }
     }
-    if failures > 0 {
-        return Err(io::Error::other(format!("{failures} measurements failed")).into());
-    }
-    Ok(Results {
+    let results = Results {
         command: command(),
         date,
         machine,
@@ -108,7 +110,8 @@ fn measure(options: &Options) -> Result<Results, Box<dyn Error>> {
         disturbance: before.until(&Moment::now()?),
         contestants: contestants.iter().map(ToString::to_string).collect(),
         samples,
-    })
+    };
+    Ok((results, failures))
 }
 
 fn sample(

@@ -19,7 +19,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser;
-use mutants::{MUTANTS, Mutant};
+use mutants::{FILLS_AN_OUTBOX, MUTANTS, Mutant};
 use options::Options;
 use trial::{FEW_STEPS, Verdict, try_out};
 use workshop::{Planted, Workshop};
@@ -104,11 +104,18 @@ fn try_all(
 /// looked for.
 fn sum_up(mutants: &BTreeMap<usize, &Mutant>, verdicts: &BTreeMap<usize, Verdict>) -> ExitCode {
     let (mut early, mut steps, mut alive) = (0, Vec::new(), Vec::new());
+    let mut too_large = Vec::new();
     for (number, verdict) in verdicts {
         match verdict {
             Verdict::Killed { seed, small, .. } => {
                 early += u32::from(*seed < FEW_SEEDS);
                 steps.extend(small.map(|small| small.steps));
+                let name = mutants[number].name;
+                if small.is_some_and(|small| small.steps > FEW_STEPS)
+                    && !FILLS_AN_OUTBOX.contains(&name)
+                {
+                    too_large.push(name);
+                }
             }
             _ => alive.push(mutants[number].name),
         }
@@ -125,7 +132,10 @@ fn sum_up(mutants: &BTreeMap<usize, &Mutant>, verdicts: &BTreeMap<usize, Verdict
     if !alive.is_empty() {
         println!("not killed: {}", alive.join(", "));
     }
-    if alive.is_empty() && small == steps.len() {
+    if !too_large.is_empty() {
+        println!("too many steps: {}", too_large.join(", "));
+    }
+    if alive.is_empty() && too_large.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -2,6 +2,7 @@
 
 mod options;
 
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,13 +44,16 @@ fn one(plan: &Plan, origin: &str, options: &Options) -> bool {
         print!("{plan}");
     }
     let report = run(plan);
-    print!("{report}");
-    println!(
-        "trace {:016x}, {} events, {:?} simulated, {} messages, {} bytes received",
-        report.hash, report.events, report.simulated, report.messages, report.received
+    tell(options, &report);
+    tell(
+        options,
+        format_args!(
+            "trace {:016x}, {} events, {:?} simulated, {} messages, {} bytes received\n",
+            report.hash, report.events, report.simulated, report.messages, report.received
+        ),
     );
     if options.twice && run(plan).hash != report.hash {
-        println!("a second run went another way");
+        tell(options, "a second run went another way\n");
         return false;
     }
     if report.broken.is_some() {
@@ -59,19 +63,32 @@ fn one(plan: &Plan, origin: &str, options: &Options) -> bool {
     true
 }
 
+/// Prints what is no plan: not to where plans are printed, so that they can be kept in a file.
+fn tell(options: &Options, text: impl Display) {
+    if options.print || options.shrink {
+        eprint!("{text}");
+    } else {
+        print!("{text}");
+    }
+}
+
 fn fail(plan: &Plan, report: &Report, origin: &str, options: &Options) {
-    println!("to replay: cargo run --release --bin sim -- {origin}");
+    let replay = format!("cargo run --release --bin sim -- {origin}");
+    tell(options, format_args!("to replay: {replay}\n"));
     let Some(broken) = &report.broken else {
         return;
     };
     if !options.shrink {
-        println!("to make it smaller: cargo run --release --bin sim -- {origin} --shrink");
+        tell(
+            options,
+            format_args!("to make it smaller: {replay} --shrink\n"),
+        );
         return;
     }
     let small = shrink(plan, options.tries, |plan| run(plan).is_broken_like(broken));
     let steps = small.operations.len() + small.faults.len() + small.deeds.len();
-    println!("\n; {steps} steps are enough:\n{small}");
-    print!("{}", run(&small));
+    println!("; {steps} steps are enough:\n{small}");
+    tell(options, run(&small));
 }
 
 /// Runs many seeds, and returns whether all promises were kept in all of them.

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "load")]
     pub(crate) conversation: bool,
 
-    /// Make what fails as small as it gets, and print it
+    /// Make what fails as small as it gets, and print it, and all else to standard error
     #[arg(long)]
     pub(crate) shrink: bool,
 
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 4_000)]
     pub(crate) tries: usize,
 
-    /// Print the plan before it is run
+    /// Print the plan before it is run, and all else to standard error, so that it can be kept in a file
     #[arg(long)]
     pub(crate) print: bool,
 
