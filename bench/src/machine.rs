@@ -6,6 +6,8 @@ use procfs::{CpuInfo, Current, CurrentSI, KernelStats, LoadAverage, ProcError, t
 use rustix::thread::sched_getaffinity;
 use serde::Serialize;
 
+use crate::readiness::Waiting;
+
 /// What the figures were made on.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
@@ -73,6 +75,14 @@ impl Places {
     /// Whether the server has a processor to itself.
     pub fn are_apart(self) -> bool {
         self.server != self.load
+    }
+
+    /// How the load may wait without taking the processor from the server.
+    pub fn waiting(self) -> Waiting {
+        match self.are_apart() {
+            true => Waiting::Awake,
+            false => Waiting::Asleep,
+        }
     }
 }
 

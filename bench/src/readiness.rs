@@ -1,9 +1,10 @@
 //! Which of many sockets are ready: Linux's epoll, level-triggered.
 
 use std::fmt;
+use std::hint;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, epoll};
 
@@ -15,6 +16,19 @@ pub struct Readiness {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
 }
+
+/// How somebody waits for sockets to be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Asleep, until the kernel wakes it. Whoever writes to a socket pays for the waking.
+    Asleep,
+    /// Awake, with a look every [`LOOK`], so that a writer pays for nothing but writing. It takes all of a processor.
+    Awake,
+}
+
+/// How long somebody who is awake waits between two looks. Looking all the time would have reader and writer of a socket get in each
+/// other's way.
+pub const LOOK: Duration = Duration::from_micros(50);
 
 /// What a socket is watched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +93,34 @@ impl Readiness {
     /// Those of `epoll_ctl`.
     pub fn delete(&self, socket: impl AsFd) -> io::Result<()> {
         Ok(epoll::delete(&self.epoll, socket)?)
+    }
+
+    /// Waits, asleep or awake, until some sockets are ready, or for `timeout`, and puts those that are into `ready`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `epoll_wait`; an interruption is none.
+    pub fn wait_as(
+        &mut self,
+        waiting: Waiting,
+        timeout: Option<Duration>,
+        ready: &mut Vec<Ready>,
+    ) -> io::Result<()> {
+        if waiting == Waiting::Asleep {
+            return self.wait(timeout, ready);
+        }
+        let start = Instant::now();
+        loop {
+            self.wait(Some(Duration::ZERO), ready)?;
+            let left = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+            if !ready.is_empty() || left.is_some_and(|left| left.is_zero()) {
+                return Ok(());
+            }
+            let look = Instant::now() + LOOK.min(left.unwrap_or(LOOK));
+            while Instant::now() < look {
+                hint::spin_loop();
+            }
+        }
     }
 
     /// Waits until some sockets are ready, or for `timeout`, and puts those that are into `ready`.

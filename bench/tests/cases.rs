@@ -8,6 +8,7 @@ use chat_bench::case::{Case, CaseError, Figures, Plan, Setting};
 use chat_bench::contest::{Contestant, Peer};
 use chat_bench::load::Dialect;
 use chat_bench::machine::Places;
+use chat_bench::readiness::Waiting;
 use chat_bench::serve::Kind;
 
 fn run(kind: Kind, dialect: Dialect, plan: Plan) -> Result<Figures, CaseError> {
@@ -25,6 +26,11 @@ fn run(kind: Kind, dialect: Dialect, plan: Plan) -> Result<Figures, CaseError> {
         address: server.address,
         process: server.process,
         duration: Duration::from_millis(100),
+        // Both ways are tried.
+        waiting: match dialect {
+            Dialect::Json => Waiting::Awake,
+            _ => Waiting::Asleep,
+        },
     })
 }
 
@@ -108,6 +114,7 @@ fn a_server_that_is_not_there_has_no_figures() {
         address: peer.address,
         process: chat_bench::process::Measured::new(std::process::id() as i32),
         duration: Duration::from_millis(100),
+        waiting: Waiting::Asleep,
     });
     assert!(matches!(refused, Err(CaseError::Crowd(_))), "{refused:?}");
 }

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use crate::load::{CrowdError, Dialect};
 use crate::process::Measured;
+use crate::readiness::Waiting;
 use stage::Stage;
 
 /// Something for a crowd to do.
@@ -82,6 +83,8 @@ pub struct Setting {
     pub process: Measured,
     /// How long it is measured.
     pub duration: Duration,
+    /// How the crowd waits for what the server says.
+    pub waiting: Waiting,
 }
 
 /// Why a case has no figures.

@@ -25,7 +25,7 @@ impl Stage {
 
     pub(super) fn new(setting: &Setting) -> Result<Self, CaseError> {
         Ok(Self {
-            crowd: Crowd::new(setting.dialect, setting.address)?,
+            crowd: Crowd::new(setting.dialect, setting.address, setting.waiting)?,
             duration: setting.duration,
             process: setting.process,
             connecting: Connecting {

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::socket::Socket;
 use super::{Dialect, Heard, Payload};
-use crate::readiness::{Readiness, Ready};
+use crate::readiness::{Readiness, Ready, Waiting};
 
 /// How long anything may take that should take moments.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -17,6 +17,7 @@ pub struct Crowd {
     dialect: Dialect,
     address: SocketAddr,
     readiness: Readiness,
+    waiting: Waiting,
     members: Vec<Member>,
     settled: usize,
     input: Vec<u8>,
@@ -94,16 +95,17 @@ impl Deadline {
 }
 
 impl Crowd {
-    /// Nobody yet, who will speak `dialect` with the server at `address`.
+    /// Nobody yet, who will speak `dialect` with the server at `address`, and wait like this for what it says.
     ///
     /// # Errors
     ///
     /// When there is no epoll to be had.
-    pub fn new(dialect: Dialect, address: SocketAddr) -> io::Result<Self> {
+    pub fn new(dialect: Dialect, address: SocketAddr, waiting: Waiting) -> io::Result<Self> {
         Ok(Self {
             dialect,
             address,
             readiness: Readiness::new()?,
+            waiting,
             members: Vec::new(),
             settled: 0,
             input: vec![0; 64 * 1024],
@@ -161,7 +163,7 @@ impl Crowd {
         mut hear: impl FnMut(usize, Heard<'_>),
     ) -> Result<bool, CrowdError> {
         let mut ready = std::mem::take(&mut self.ready);
-        self.readiness.wait(timeout, &mut ready)?;
+        self.readiness.wait_as(self.waiting, timeout, &mut ready)?;
         for ready in &ready {
             if ready.writable {
                 let member = &mut self.members[ready.key];

@@ -126,6 +126,7 @@ fn sample(
         address: server.address,
         process: server.process,
         duration: options.duration(),
+        waiting: places.waiting(),
     };
     Ok(case.run(&setting)?)
 }
