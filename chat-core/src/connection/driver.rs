@@ -39,47 +39,53 @@ use crate::session::{Action, Done, Session, SessionHandle, Step};
 /// Completes with the reason for which it was closed, once the peer has taken everything and was told
 /// that nothing more comes, or with an error if that was not possible.
 #[must_use = "a connection does nothing unless polled"]
+//
+// In this order, so that what each delivery looks at is side by side: a room of a thousand does not fit into a processor's
+// caches, and a line of cache that is not touched leaves room for one of somebody else's.
+#[repr(C)]
 pub struct Connection<S, P> {
     stream: S,
     /// Tells whether the stream may have something to read.
     stir: Arc<Stir>,
-    protocol: P,
-    session: Session,
-    runtime: Arc<dyn Runtime>,
-    config: Arc<ConnectionConfig>,
+    backlog: Option<Box<Backlog>>,
+    delays: Option<Box<Delays>>,
     phase: Phase,
     /// Whether the peer has said that nothing more comes.
     ended: bool,
-    lines: Lines,
-    backlog: Option<Box<Backlog>>,
     /// Whether the stream was written to since it was last flushed.
     unflushed: bool,
     /// Whether what is queued was left for the next poll, so that more may come together.
     holds_back: bool,
-    /// How many events were written at a time, the last time.
-    usual: u32,
-    opened_at: Instant,
-    heard_at: Instant,
-    /// Whether the peer was pinged since it was last heard.
-    pinged: bool,
+    /// Whether the stream has taken something in this poll.
+    progressed: bool,
+    /// Whether nothing has changed that could be due since the alarm was set.
+    knows_due: bool,
+    /// Whether the peer has to take answers before it is heard again, when that was looked at last.
+    deaf: bool,
     /// Whether the protocol knows the peer's first byte, and whether it knows that there was none for a
     /// moment.
     introduced: bool,
     greeted: bool,
+    /// How many events were written at a time, the last time.
+    usual: u32,
+    /// Whether the peer was pinged since it was last heard.
+    pinged: bool,
+    /// Of the memory of its buffers.
+    charge: Charge,
+    lines: Lines,
+    protocol: P,
+    session: Session,
+    /// After the session, so that the end is told when everything has been left.
+    telemetry: Telemetry,
+    // What follows is for those who are heard, and for what is due.
+    runtime: Arc<dyn Runtime>,
+    config: Arc<ConnectionConfig>,
+    opened_at: Instant,
+    heard_at: Instant,
     /// How the peer keeps to the rate limit, if there is one, and how many bytes it has sent since its last frame.
     pace: Pace,
     unframed: usize,
-    /// Whether the peer has to take answers before it is heard again, when that was looked at last.
-    deaf: bool,
-    delays: Option<Box<Delays>>,
-    /// Whether the stream has taken something in this poll.
-    progressed: bool,
-    /// Of the memory of its buffers.
-    charge: Charge,
     alarm: Option<Alarm>,
-    /// Whether nothing has changed that could be due since the alarm was set.
-    knows_due: bool,
-    telemetry: Telemetry,
 }
 
 /// What comes at the end is in a box, so that all the others need no room for it.
@@ -129,7 +135,7 @@ impl Budget {
     }
 
     /// Whether something was read or handled.
-    fn has_heard(&self) -> bool {
+    fn is_touched(&self) -> bool {
         self.bytes < Self::BYTES || self.frames < Self::FRAMES
     }
 
@@ -298,7 +304,7 @@ where
                 return Poll::Ready(Ok(reason.into()));
             }
             let has_heard = budget.frames < frames;
-            self.knows_due &= !budget.has_heard();
+            self.knows_due &= !budget.is_touched();
             if (has_heard || self.expects_more()) && !self.holds_back {
                 // Others may be about to speak too. Then it takes one write instead of two.
                 self.holds_back = true;

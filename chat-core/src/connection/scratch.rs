@@ -38,7 +38,9 @@ impl Scratch {
 
     pub(super) fn give_back(mut self: Box<Self>) {
         self.output.clear();
-        self.output.shrink_to(2 * Self::OUTPUT);
+        if self.output.capacity() > 2 * Self::OUTPUT {
+            self.output.shrink_to(2 * Self::OUTPUT);
+        }
         self.taken.clear();
         self.tally = Tally::default();
         SPARE.set(Some(self));

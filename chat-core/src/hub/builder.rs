@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::coalescing::Coalescing;
 use super::config::HubConfig;
+use super::outbox::Bounds;
 use super::resume::Resumables;
 use super::{Hub, Shared};
 use crate::memory::Memory;
@@ -80,7 +81,10 @@ impl HubBuilder {
     pub fn build(self) -> Hub {
         let shared = Arc::new(Shared {
             runtime: self.runtime,
-            memory: Memory::new(self.config.max_memory),
+            bounds: Arc::new(Bounds {
+                limits: self.config.outbox,
+                memory: Memory::new(self.config.max_memory),
+            }),
             config: self.config,
             has_policy: self.policy.is_some(),
             policy: self.policy.unwrap_or_else(|| Arc::new(AllowAll)),

@@ -22,16 +22,16 @@ pub struct HubConfig {
     /// What waits for one session at most.
     pub outbox: OutboxLimits,
     /// How many bytes of memory all that waits and all that is remembered may take: what the outboxes hold
-    /// and what rooms remember, each message counted once; topics; message ids; and what was written for a
-    /// peer that does not take it. `usize::MAX` for no limit. Default: 256 MiB.
+    /// and what rooms remember, each message counted once; topics; message ids; a line that is not complete or not
+    /// heard yet; and what was written for a peer that does not take it. `usize::MAX` for no limit. Default: 256 MiB.
     ///
     /// The less of it is free, the less one outbox or one room may hold: a sixteenth of what is free, but
     /// always 4 KiB and the newest message. So the outboxes of the slowest readers make way first, as if they
     /// had reached their own limits. What is promised whatever is free comes on top: for each session,
     /// these 4 KiB or one message, one private message, and the answer to one question.
     ///
-    /// Not in it is what a connection takes in any case, about two kilobytes, and up to 20 KiB of a line
-    /// that is not complete or not heard yet; connections are limited by
+    /// A line is counted, but taken whatever is free: up to 20 KiB of text, and 60 KiB of JSON. Not counted is what a
+    /// connection takes in any case, about two kilobytes. Connections are limited by
     /// [`ServerConfig::max_connections`](crate::server::ServerConfig::max_connections).
     pub max_memory: usize,
     /// How long a session that has lost its connection can be resumed, if its protocol can do that.

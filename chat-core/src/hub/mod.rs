@@ -34,6 +34,7 @@ pub use config::{HubConfig, OutboxLimits, SlowConsumer};
 pub use control::NoSuchRoom;
 use directory::Directory;
 pub use error::HubError;
+use outbox::Bounds;
 pub(crate) use outbox::{Closing, Outbox, Outgoing, Rest, Wakes};
 pub(crate) use presence::Presence;
 use resume::Resumables;
@@ -80,7 +81,7 @@ struct Shared {
     has_policy: bool,
     token_bits: Box<dyn Fn() -> Option<u128> + Send + Sync>,
     metrics: Option<Metrics>,
-    memory: Arc<Memory>,
+    bounds: Arc<Bounds>,
     directory: Mutex<Directory>,
     resumables: Resumables,
     coalescing: Coalescing,
@@ -139,7 +140,7 @@ impl Hub {
 
     /// How many bytes are in use of [`HubConfig::max_memory`].
     pub fn memory_used(&self) -> usize {
-        self.shared.memory.used()
+        self.shared.bounds.memory.used()
     }
 
     /// How it was configured.
@@ -152,7 +153,7 @@ impl Hub {
     }
 
     pub(crate) fn memory(&self) -> &Arc<Memory> {
-        &self.shared.memory
+        &self.shared.bounds.memory
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -287,10 +288,11 @@ impl Hub {
 
     pub(crate) fn new_session(&self) -> (SessionId, Arc<Outbox>) {
         let id = self.shared.last_session.fetch_add(1, Ordering::Relaxed) + 1;
-        (
-            SessionId(id),
-            Arc::new(Outbox::new(self.shared.config.outbox, self.memory())),
-        )
+        (SessionId(id), self.new_outbox())
+    }
+
+    pub(crate) fn new_outbox(&self) -> Arc<Outbox> {
+        Arc::new(Outbox::new(&self.shared.bounds))
     }
 
     pub(crate) fn claim_nick(
@@ -323,7 +325,7 @@ impl Hub {
         let shared = &self.shared;
         let (room, first) = self
             .directory()
-            .enter(name, &shared.config, &shared.memory)?;
+            .enter(name, &shared.config, &shared.bounds.memory)?;
         Ok(Reservation {
             room,
             role: if first { Role::Operator } else { Role::Member },
@@ -361,7 +363,7 @@ impl Shared {
             levels.fullest = levels.fullest.max(level);
         }
         levels.parked = self.resumables.parked();
-        levels.memory = self.memory.used();
+        levels.memory = self.bounds.memory.used();
         levels.max_memory = self.config.max_memory;
         levels
     }

@@ -106,8 +106,7 @@ impl Wakes {
 /// consequences. One room event and one direct one it holds whatever its share is.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    limits: OutboxLimits,
-    memory: Arc<Memory>,
+    bounds: Arc<Bounds>,
     /// How many bytes of answers and notes wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
     /// Whether nothing that the session says is accepted any more, because everyone is about to be closed.
@@ -117,6 +116,13 @@ pub(crate) struct Outbox {
     /// How many times somebody else has ended the session's membership of a room.
     evictions: AtomicU32,
     state: Mutex<State>,
+}
+
+/// What all outboxes of a hub are bounded by: once for all of them, so that each is a line of cache less.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    pub(crate) limits: OutboxLimits,
+    pub(crate) memory: Arc<Memory>,
 }
 
 #[derive(Debug, Default)]
@@ -179,10 +185,9 @@ pub(crate) enum Rest {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: OutboxLimits, memory: &Arc<Memory>) -> Self {
+    pub(crate) fn new(bounds: &Arc<Bounds>) -> Self {
         Self {
-            limits,
-            memory: Arc::clone(memory),
+            bounds: Arc::clone(bounds),
             answer_bytes: AtomicUsize::new(0),
             hushed: AtomicBool::new(false),
             drained: AtomicBool::new(false),
@@ -217,7 +222,7 @@ impl Outbox {
             return;
         }
         let share = event.share().max(Memory::FLOOR) / PART_THAT_WAITS;
-        let is_filling = state.queue.len() > self.limits.messages / PART_THAT_WAITS
+        let is_filling = state.queue.len() > self.bounds.limits.messages / PART_THAT_WAITS
             || !state.room.shares(0, share);
         if is_filling {
             state.wake(wakes);
@@ -254,15 +259,15 @@ impl Outbox {
         if state.closing.is_some() {
             return false;
         }
-        let granted = state.make_slot(&self.memory, &mut wakes.lease);
+        let granted = state.make_slot(&self.bounds.memory, &mut wakes.lease);
         let share = if granted {
             share.max(Memory::FLOOR)
         } else {
             Memory::FLOOR
         };
         let mut made_way = false;
-        while !state.fits(&self.limits, weight, share) {
-            if self.limits.slow_consumer == SlowConsumer::Disconnect {
+        while !state.fits(&self.bounds.limits, weight, share) {
+            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
                 state.close(CloseReason::SlowConsumer.into(), wakes);
                 return false;
             }
@@ -271,7 +276,7 @@ impl Outbox {
                 let end = state.queue.len();
                 state.note_missed(end, event);
                 self.count_notes(state);
-                state.count(&self.memory, &mut wakes.lease);
+                state.count(&self.bounds.memory, &mut wakes.lease);
                 return true;
             }
             made_way = true;
@@ -281,7 +286,7 @@ impl Outbox {
         state.push_back(Outgoing::Room(Arc::clone(event)));
         if made_way {
             self.count_notes(state);
-            state.count(&self.memory, &mut wakes.lease);
+            state.count(&self.bounds.memory, &mut wakes.lease);
         }
         true
     }
@@ -299,18 +304,18 @@ impl Outbox {
         if state.closing.is_some() {
             return false;
         }
-        let share = match state.make_slot(&self.memory, &mut wakes.lease) {
+        let share = match state.make_slot(&self.bounds.memory, &mut wakes.lease) {
             true => event.share().max(Memory::FLOOR),
             false => Memory::FLOOR,
         };
-        let half_full = state.direct.entries + 1 > self.limits.messages.div_ceil(2)
-            || state.direct.bytes + weight > self.limits.bytes.div_ceil(2)
+        let half_full = state.direct.entries + 1 > self.bounds.limits.messages.div_ceil(2)
+            || state.direct.bytes + weight > self.bounds.limits.bytes.div_ceil(2)
             || (state.direct.entries > 0 && !state.direct.shares(weight, share / 2));
         if half_full {
             return false;
         }
-        let fits = |state: &State| state.fits(&self.limits, weight, share);
-        if !fits(&state) && self.limits.slow_consumer == SlowConsumer::Disconnect {
+        let fits = |state: &State| state.fits(&self.bounds.limits, weight, share);
+        if !fits(&state) && self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
             state.close(CloseReason::SlowConsumer.into(), wakes);
             return false;
         }
@@ -340,13 +345,13 @@ impl Outbox {
             return;
         }
         // A connection stops listening long before; this is for a session that nobody serves.
-        if self.answer_bytes() > self.limits.bytes.max(ANSWERS_AT_LEAST) {
+        if self.answer_bytes() > self.bounds.limits.bytes.max(ANSWERS_AT_LEAST) {
             state.close(CloseReason::SlowConsumer.into(), wakes);
             return;
         }
         self.answer_bytes
             .fetch_add(answer.weight(), Ordering::Relaxed);
-        state.make_slot(&self.memory, &mut wakes.lease);
+        state.make_slot(&self.bounds.memory, &mut wakes.lease);
         self.push(&mut state, answer, wakes);
     }
 
@@ -360,7 +365,7 @@ impl Outbox {
     fn push(&self, state: &mut State, entry: Outgoing, wakes: &mut Wakes) {
         state.entries_footprint += entry.footprint();
         state.push_back(entry);
-        state.count(&self.memory, &mut wakes.lease);
+        state.count(&self.bounds.memory, &mut wakes.lease);
         state.wake(wakes);
     }
 
@@ -396,7 +401,7 @@ impl Outbox {
             taken.push_back(entry);
         }
         state.rest();
-        state.count_alone(&self.memory);
+        state.count_alone(&self.bounds.memory);
         !state.queue.is_empty()
     }
 
@@ -409,7 +414,7 @@ impl Outbox {
                 .fetch_sub(entry.weight(), Ordering::Relaxed);
         }
         state.rest();
-        state.count_alone(&self.memory);
+        state.count_alone(&self.bounds.memory);
         Some(entry)
     }
 
@@ -465,7 +470,8 @@ impl Outbox {
 
     /// Whether an answer may be that long, now that this much memory is free.
     pub(crate) fn may_answer(&self, bytes: usize) -> bool {
-        bytes <= self.memory.session_share() && bytes <= self.limits.bytes.max(ANSWERS_AT_LEAST)
+        bytes <= self.bounds.memory.session_share()
+            && bytes <= self.bounds.limits.bytes.max(ANSWERS_AT_LEAST)
     }
 
     /// Takes nothing more but these last words. For the connection itself, when it starts to close.
@@ -477,7 +483,7 @@ impl Outbox {
                 .fetch_add(last_words.len(), Ordering::Relaxed);
             state.entries_footprint += last_words.len();
             state.push_back(Outgoing::Reply(last_words));
-            state.count_alone(&self.memory);
+            state.count_alone(&self.bounds.memory);
         }
     }
 
@@ -497,7 +503,7 @@ impl Outbox {
         state.lead = state.queue.len();
         state.room = Load::default();
         state.entries_footprint = 0;
-        state.count_alone(&self.memory);
+        state.count_alone(&self.bounds.memory);
         state.waker = None;
         self.answer_bytes.store(0, Ordering::Relaxed);
     }
@@ -524,7 +530,7 @@ impl Outbox {
     pub(crate) fn restore_direct(&self, events: Vec<Arc<SharedEvent>>, wakes: &mut Wakes) {
         let mut state = self.lock();
         for event in events {
-            state.make_slot(&self.memory, &mut wakes.lease);
+            state.make_slot(&self.bounds.memory, &mut wakes.lease);
             state.direct.add(event.weight());
             wakes.peak = wakes.peak.max(state.level());
             self.push(&mut state, Outgoing::Direct(event), wakes);
@@ -538,7 +544,7 @@ impl Outbox {
 
     /// The memory that it takes part in.
     pub(crate) fn memory(&self) -> &Arc<Memory> {
-        &self.memory
+        &self.bounds.memory
     }
 
     /// Why it is to close, once it is.
@@ -703,7 +709,10 @@ impl State {
         if self.queue.capacity() > IDLE_CAPACITY && taken.is_empty() {
             *taken = std::mem::take(&mut self.queue);
         } else {
-            taken.append(&mut self.queue);
+            // They are few, most often one.
+            while let Some(entry) = self.queue.pop_front() {
+                taken.push_back(entry);
+            }
         }
     }
 
@@ -801,7 +810,7 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         let charged = state.unwrap_or_else(PoisonError::into_inner).charged;
-        self.memory.release(charged);
+        self.bounds.memory.release(charged);
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(hub: &Hub, name: &RoomName) -> Self {
-        let outbox = Arc::new(Outbox::new(hub.config().outbox, hub.memory()));
+        let outbox = hub.new_outbox();
         loop {
             let room = hub.directory().listen(name, hub.config(), hub.memory());
             // One that was closed since is not found again.

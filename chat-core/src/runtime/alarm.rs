@@ -28,7 +28,6 @@ impl Alarm {
 
     /// Ready at `deadline`, which may be another one every time.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        self.is_set = false;
         self.poll_woken(cx, deadline, true)
     }
 

@@ -36,12 +36,15 @@ use crate::store::{ClientId, HistoryRange};
 /// of the rooms, to the one who did it as well.
 ///
 /// Dropping it is leaving without a word, unless it is [resumable](Session::make_resumable).
+//
+// In this order, so that what each delivery looks at is side by side.
+#[repr(C)]
 pub struct Session {
-    presence: Presence,
     /// Where events for this connection wait, also while the presence is another one's.
     outbox: Arc<Outbox>,
-    peer: Option<Address>,
     pending: Option<Box<Pending>>,
+    presence: Presence,
+    peer: Option<Address>,
 }
 
 impl Session {

@@ -55,7 +55,7 @@ where
             if !scratch.taken.is_empty() {
                 self.usual = scratch.taken.len() as u32;
             }
-            for outgoing in scratch.taken.drain(..) {
+            while let Some(outgoing) = scratch.taken.pop_front() {
                 self.encode(&outgoing, &mut scratch.output, &mut scratch.tally);
             }
             self.send(&mut scratch.output, &mut scratch.tally)?;

@@ -62,7 +62,10 @@ fn outbox(messages: usize) -> Outbox {
 }
 
 fn limited(limits: OutboxLimits) -> Outbox {
-    Outbox::new(limits, &Memory::new(usize::MAX))
+    Outbox::new(&Arc::new(Bounds {
+        limits,
+        memory: Memory::new(usize::MAX),
+    }))
 }
 
 fn push(outbox: &Outbox, event: &Arc<SharedEvent>) {

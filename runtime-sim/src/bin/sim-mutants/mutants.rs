@@ -18,10 +18,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a push wakes nobody",
         file: "hub/outbox.rs",
-        from: r#"        state.count(&self.memory, &mut wakes.lease);
+        from: r#"        state.count(&self.bounds.memory, &mut wakes.lease);
         state.wake(wakes);
     }"#,
-        to: r#"        state.count(&self.memory, &mut wakes.lease);
+        to: r#"        state.count(&self.bounds.memory, &mut wakes.lease);
     }"#,
     },
     Mutant {
@@ -67,8 +67,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "private messages take all the room",
         file: "hub/outbox.rs",
-        from: r#"self.limits.messages.div_ceil(2)"#,
-        to: r#"self.limits.messages"#,
+        from: r#"self.bounds.limits.messages.div_ceil(2)"#,
+        to: r#"self.bounds.limits.messages"#,
     },
     Mutant {
         name: "sleeps through an order to close",
@@ -110,9 +110,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a slow consumer is not told why",
         file: "hub/outbox.rs",
-        from: r#"if self.limits.slow_consumer == SlowConsumer::Disconnect {
+        from: r#"if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
                 state.close(CloseReason::SlowConsumer.into(), wakes);"#,
-        to: r#"if self.limits.slow_consumer == SlowConsumer::Disconnect {
+        to: r#"if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
                 state.close(CloseReason::PeerClosed.into(), wakes);"#,
     },
     Mutant {
@@ -857,8 +857,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the memory of an outbox stays counted",
         file: "hub/outbox.rs",
-        from: r#"        self.memory.release(charged);"#,
-        to: r#"        self.memory.release(charged / 2);"#,
+        from: r#"        self.bounds.memory.release(charged);"#,
+        to: r#"        self.bounds.memory.release(charged / 2);"#,
     },
     Mutant {
         name: "a room remembers more than its share of memory",
