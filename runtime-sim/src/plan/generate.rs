@@ -42,6 +42,7 @@ impl Plan {
         let mut mix = Mix::draw(&mut random, size);
         if plan.config.window < 16 {
             mix.answers = 5;
+            mix.burst = 4 * 1_024;
         }
         for _ in 0..count {
             let client = small(random.below(plan.config.clients));
@@ -286,6 +287,8 @@ struct Mix {
     rooms: u64,
     nicks: u64,
     length: u64,
+    /// How long all that is said in one write is at most, in bytes: a few long things, or many short ones.
+    burst: u64,
     /// How many answers somebody asks for at a time, at most. Thousands of them, a byte at a time, would take minutes.
     answers: u64,
 }
@@ -311,6 +314,7 @@ impl Mix {
                 Size::Drawn => *random.pick(&[1, 10, 60, 60, 300, 3_000]),
                 Size::TenByHundred | Size::Conversation => 120,
             },
+            burst: 24 * 1_024,
             answers: 400,
         }
     }
@@ -330,7 +334,11 @@ impl Mix {
         match which {
             0 => Action::Connect,
             1 => Action::Say(len),
-            2 => Action::Burst(small(random.between(2, 40)), len.min(300)),
+            2 => {
+                let times = random.between(2, 40);
+                let longest = (self.burst / times).max(1);
+                Action::Burst(small(times), len.min(small(longest)))
+            }
             3 => Action::Act(len),
             4 => {
                 // Those from 24 on are guests.

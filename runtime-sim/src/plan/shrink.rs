@@ -36,9 +36,10 @@ pub fn shrink(plan: &Plan, tries: usize, mut fails: impl FnMut(&Plan) -> bool) -
     loop {
         let before = shrinker.best.clone();
         shrinker.drop_clients();
-        shrinker.drop_faults();
-        shrinker.drop_deeds();
+        shrinker.drop_each(|plan| &mut plan.faults);
+        shrinker.drop_each(|plan| &mut plan.deeds);
         shrinker.drop_operations();
+        shrinker.say_at_once();
         shrinker.take_settings_back();
         shrinker.simplify();
         if shrinker.best == before {
@@ -91,22 +92,12 @@ impl Shrinker<'_> {
         }
     }
 
-    fn drop_faults(&mut self) {
+    /// Drops each thing of one kind that is not needed, the first ones first.
+    fn drop_each<T>(&mut self, of: fn(&mut Plan) -> &mut Vec<T>) {
         let mut index = 0;
-        while index < self.best.faults.len() {
+        while index < of(&mut self.best).len() {
             let mut plan = self.best.clone();
-            plan.faults.remove(index);
-            if !self.try_plan(plan) {
-                index += 1;
-            }
-        }
-    }
-
-    fn drop_deeds(&mut self) {
-        let mut index = 0;
-        while index < self.best.deeds.len() {
-            let mut plan = self.best.clone();
-            plan.deeds.remove(index);
+            of(&mut plan).remove(index);
             if !self.try_plan(plan) {
                 index += 1;
             }
@@ -131,6 +122,29 @@ impl Shrinker<'_> {
                 }
             }
             len /= 2;
+        }
+    }
+
+    /// Lets clients say in one write what they say one after the other.
+    fn say_at_once(&mut self) {
+        let mut index = 0;
+        while let Some(operation) = self.best.operations.get(index).copied() {
+            let later = self.best.operations.iter().skip(index + 1);
+            let next = later
+                .enumerate()
+                .find(|(_, next)| next.client == operation.client);
+            if let Some((distance, next)) = next
+                && let Some((times, len)) = lines_of(operation.action)
+                && let Some((more, longer)) = lines_of(next.action)
+            {
+                let mut plan = self.best.clone();
+                plan.operations[index].action = Action::Burst(times.saturating_add(more), len.max(longer));
+                plan.operations.remove(index + 1 + distance);
+                if self.try_plan(plan) {
+                    continue;
+                }
+            }
+            index += 1;
         }
     }
 
@@ -226,13 +240,23 @@ impl Shrinker<'_> {
     }
 }
 
+/// How many things somebody says to a room, and how long each is.
+fn lines_of(action: Action) -> Option<(u32, u32)> {
+    match action {
+        Action::Say(len) => Some((1, len)),
+        Action::Burst(times, len) => Some((times, len)),
+        _ => None,
+    }
+}
+
 fn simpler(action: Action) -> Vec<Action> {
     match action {
         Action::Say(len) if len > 1 => vec![Action::Say(1), Action::Say(len / 2)],
         Action::Burst(times, len) => vec![
             Action::Say(len),
             Action::Burst(times / 2, len),
-            Action::Burst(times - 1, len),
+            Action::Burst(times.saturating_sub(1), len),
+            Action::Burst(times, len / 2),
             Action::Burst(times, 1),
         ],
         Action::Act(len) => vec![Action::Say(len)],

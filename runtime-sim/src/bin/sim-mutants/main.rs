@@ -19,7 +19,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::Parser;
-use mutants::{FILLS_AN_OUTBOX, MUTANTS, Mutant};
+use mutants::{MUTANTS, Mutant};
 use options::Options;
 use trial::{FEW_STEPS, Verdict, try_out};
 use workshop::{Planted, Workshop};
@@ -110,11 +110,8 @@ fn sum_up(mutants: &BTreeMap<usize, &Mutant>, verdicts: &BTreeMap<usize, Verdict
             Verdict::Killed { seed, small, .. } => {
                 early += u32::from(*seed < FEW_SEEDS);
                 steps.extend(small.map(|small| small.steps));
-                let name = mutants[number].name;
-                if small.is_some_and(|small| small.steps > FEW_STEPS)
-                    && !FILLS_AN_OUTBOX.contains(&name)
-                {
-                    too_large.push(name);
+                if small.is_some_and(|small| small.steps > FEW_STEPS) {
+                    too_large.push(mutants[number].name);
                 }
             }
             _ => alive.push(mutants[number].name),

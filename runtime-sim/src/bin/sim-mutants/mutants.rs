@@ -10,9 +10,6 @@ pub(crate) struct Mutant {
     pub(crate) to: &'static str,
 }
 
-/// Those that only a full outbox shows, which takes more steps than others need.
-pub(crate) const FILLS_AN_OUTBOX: &[&str] = &["an outbox holds more than its share of memory"];
-
 /// All bugs there are to plant, from the outbox to the server.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
