@@ -20,6 +20,7 @@ mod session;
 mod sometimes;
 mod telling;
 mod text;
+mod timeout;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) use ruling::Ruling;
 use session::{Session, SessionId};
 pub use sometimes::{Sometimes, Sort};
 pub(crate) use telling::Tongue;
+pub(crate) use timeout::Clocks;
 
 /// The number of a connection in the network.
 pub(crate) type Id = u64;
@@ -102,6 +104,8 @@ pub(crate) struct Model {
     pub(crate) accepted: u64,
     /// How long a message may take to whom nothing is wrong with, in nanoseconds, where that can be said.
     pub(crate) promptness: Option<u64>,
+    /// When the clocks of all connections are looked at next.
+    next_look: u64,
 }
 
 /// How many connections are told at the same time that they are turned away, and how long telling one may
@@ -151,6 +155,7 @@ impl Model {
             received: 0,
             accepted: 0,
             promptness,
+            next_look: 0,
         }
     }
 

@@ -50,7 +50,11 @@ pub(crate) struct Person {
     pub(super) claim: Option<Claim>,
     /// When the server let it in, which may be long after it connected, as a listener that has failed is left alone
     /// for a while; or when the server heard it for the first time.
-    opened_at: u64,
+    pub(super) opened_at: u64,
+    /// When it was heard as a stranger last, or waited for until then: its silence before that is no matter.
+    pub(super) stranger_at: u64,
+    /// When it was pinged last.
+    pub(super) pinged_at: Option<u64>,
     /// Whether its address connects too fast.
     too_fast: bool,
     /// What the client has sent and the server has not handled, and the most that this ever was, up to a line.
@@ -101,6 +105,8 @@ impl Person {
             session: None,
             claim: None,
             opened_at: now,
+            stranger_at: now,
+            pinged_at: None,
             too_fast: false,
             sent: Vec::new(),
             most_unheard: 0,
@@ -133,12 +139,6 @@ impl Person {
     /// Whether the client has received everything.
     pub(crate) fn is_told(&self) -> bool {
         self.expected.is_empty() && self.queue.entries.is_empty()
-    }
-
-    /// Whether it has been open, and served, since before an instant.
-    pub(crate) fn is_open_since(&self, at: u64) -> bool {
-        let served = self.presence == Presence::Open && self.listens && !self.excused;
-        served && self.opened_at < at
     }
 
     /// Tells it to close. The first order stands.
@@ -239,8 +239,9 @@ const ANSWERS: usize = 64 * 1024;
 /// memory) behind it, and the answers to the frames of one poll.
 const TAKEN: usize = 64 * 1024 + 33 * 512 * 1024;
 
-/// How many nanoseconds a connection may take to start to close: its task may be held back.
-const OBEDIENCE: u64 = 100_000_000;
+/// How many nanoseconds a connection may take to start to close, or to see that something is due: its task may be
+/// held back, and its timer late.
+pub(super) const OBEDIENCE: u64 = 100_000_000;
 
 /// Whether something that was encoded tells of a gap.
 fn is_note(bytes: &[u8]) -> bool {
@@ -336,6 +337,10 @@ impl Model {
         if !ping.is_empty() {
             self.sometimes.count(Sort::Ping);
         }
+        let now = self.now;
+        if let Some(person) = self.people.get_mut(&id) {
+            person.pinged_at = Some(now);
+        }
         self.replies(id, ping.into());
     }
 
@@ -403,6 +408,7 @@ impl Model {
     /// The server is handed a frame of a client. Returns the line that it should be; `None` for one that
     /// is too long.
     pub(crate) fn framed(&mut self, id: Id, frame: &Frame<'_>) -> Option<Vec<u8>> {
+        self.hears_in_time(id);
         let Some(person) = self.people.get_mut(&id) else {
             self.breaks(
                 Promise::Frames,

@@ -44,6 +44,8 @@ promises! {
     Resume => "a session is kept for its time, for one owner, and whole",
     /// Connections end for a reason.
     Reason => "a connection is closed for a reason that is there",
+    /// Connections are closed, and pinged, when it is time for that, whatever else happens.
+    TimeOut => "a connection that is due to time out does so in time",
     /// Connections do not just vanish.
     Silence => "a connection does not end without a word",
     /// A slow member does not hold up others.

@@ -40,8 +40,10 @@ impl Model {
     /// came of it.
     pub(crate) fn decides_late(&mut self, id: Id, error: Option<&HubError>) {
         let said = self.rulings.pop_front();
+        let now = self.now;
         let since = self.people.get_mut(&id).map_or(0, |person| {
             person.waits = false;
+            person.stranger_at = now;
             person.waits_since
         });
         if said.is_none()

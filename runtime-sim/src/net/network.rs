@@ -51,6 +51,8 @@ struct Connection {
     read_at: [u64; 2],
     /// When each end wrote something last.
     wrote_at: [u64; 2],
+    /// Since when there is no room for what the server writes.
+    blocked_at: Option<u64>,
     /// When each end closed its sending half.
     closed_at: [Option<u64>; 2],
     /// Whether the server has reset it by dropping its end with input unread, and how long it had waited
@@ -258,6 +260,7 @@ impl Network {
             household,
             read_at: [now; 2],
             wrote_at: [now; 2],
+            blocked_at: None,
             closed_at: [None; 2],
             dropped: None,
         };
@@ -434,6 +437,11 @@ impl Network {
         Some(self.connections.get(&id)?.read_at[1])
     }
 
+    /// Since when the server has not been able to write to a connection, if it cannot.
+    pub(crate) fn blocked_at(&self, id: u64) -> Option<u64> {
+        self.connections.get(&id)?.blocked_at
+    }
+
     /// When the server wrote something to a connection last.
     pub(crate) fn told_at(&self, id: u64) -> Option<u64> {
         Some(self.connections.get(&id)?.wrote_at[1])
@@ -545,6 +553,9 @@ impl Network {
         let room = pipe.room(rates.window);
         if room == 0 {
             core.struck(Strike::FullWindow);
+            if end == 1 {
+                connection.blocked_at.get_or_insert(core.now);
+            }
             core.note(What::Full, name, pipe.bytes.len() as u64);
             drop(core);
             set(&mut pipe.writer, cx.waker());
@@ -605,6 +616,9 @@ impl Network {
         core.note(What::Write, name, len as u64);
         drop(core);
         connection.wrote_at[end] = now;
+        if end == 1 {
+            connection.blocked_at = None;
+        }
         arm(shared, id, end, pipe);
         Poll::Ready(Ok(len))
     }

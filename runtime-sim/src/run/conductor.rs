@@ -415,36 +415,7 @@ fn check_rest(stage: &Stage, hub: &Hub, serving: bool) {
         let detail = format!("connection {id} has sent lines that were not handled");
         model.breaks(Promise::Drains, detail);
     }
-    // One that is held back for its rate counts as heard when it is let go.
-    let limit = model.limits.idle.filter(|_| model.limits.rate == 0);
-    let silent = limit.and_then(|idle| {
-        // Timers may be late, and tasks held back, until faults stop.
-        let limit = idle + 2_000_000_000;
-        let network = stage.runtime().shared.network();
-        let open = model.people.iter().filter(|(_, person)| {
-            person.presence == Presence::Open && person.listens && !person.excused
-        });
-        let mut open = open
-            .map(|(&id, _)| id)
-            .filter(|&id| model.is_registered(id));
-        open.find(|&id| {
-            network
-                .heard_at(id)
-                .is_some_and(|at| model.now > at + limit)
-        })
-    });
-    if let Some(id) = silent {
-        let detail = format!("connection {id} is silent and was not closed");
-        model.breaks(Promise::Reason, detail);
-    }
-    let limit = model.limits.registration + 2_000_000_000;
-    let stranger = model.people.iter().find(|(id, person)| {
-        person.is_open_since(model.now.saturating_sub(limit)) && !model.is_registered(**id)
-    });
-    if let Some((&id, _)) = stranger {
-        let detail = format!("connection {id} has not introduced itself and was not closed");
-        model.breaks(Promise::Reason, detail);
-    }
+    stage.shows_clocks(&mut model);
     model.keeps_nobody_for_ever();
     if !serving {
         return;

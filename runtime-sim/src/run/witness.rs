@@ -10,7 +10,7 @@ use chat_core::session::{Done, Session};
 use chat_core::store::HistoryRange;
 
 use crate::SimRuntime;
-use crate::model::{Id, Model, Promise, Ruling, Tongue};
+use crate::model::{Clocks, Id, Model, Promise, Ruling, Tongue};
 
 /// The model, shared by everything that tells it what happens. There is one thread, so it is never waited
 /// for.
@@ -56,7 +56,23 @@ impl Stage {
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
         model.now = now;
         model.wall = wall;
+        if model.wants_clocks() {
+            self.shows_clocks(&mut model);
+        }
         model
+    }
+
+    /// Shows the model how long each connection has been left as it is.
+    pub(super) fn shows_clocks(&self, model: &mut Model) {
+        let network = self.runtime.shared.network();
+        model.sees_clocks(|id| {
+            let is_whole = !network.is_broken(id);
+            let heard_at = network.heard_at(id).filter(|_| is_whole)?;
+            Some(Clocks {
+                heard_at,
+                blocked_at: network.blocked_at(id),
+            })
+        });
     }
 
     pub(super) fn runtime(&self) -> &SimRuntime {
@@ -241,6 +257,7 @@ impl Protocol for Witness {
             (network.heard_at(self.id), network.told_at(self.id))
         };
         let mut model = self.stage.model();
+        self.stage.shows_clocks(&mut model);
         model.bids_farewell(self.id, reason, heard_at, told_at);
     }
 }

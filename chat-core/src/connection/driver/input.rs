@@ -31,7 +31,6 @@ where
         budget: &mut Budget,
     ) -> io::Result<Option<CloseReason>> {
         loop {
-            let waits = self.is_waiting();
             while self.is_waiting() {
                 let Poll::Ready(done) = self.session.poll_done(cx) else {
                     self.deaf = false;
@@ -47,8 +46,9 @@ where
             if self.ended {
                 return Ok(Some(CloseReason::PeerClosed));
             }
-            if waits && self.is_overdue() {
-                // Not to be heard before it is closed, or it could go on asking for another decision.
+            if self.is_overdue() {
+                // Not to be heard before it is closed, or it could go on asking for another decision. What it is told
+                // of the last one may be held back until the next poll.
                 return Ok(None);
             }
             self.deaf = self.is_deaf();

@@ -832,6 +832,30 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             // Whoever"#,
     },
     Mutant {
+        name: "a stream that takes nothing is not looked at",
+        file: "connection/driver/watch.rs",
+        from: r#"self.knows_due && self.delays.is_none() && !self.stir.may_have_rung()"#,
+        to: r#"self.knows_due && !self.stir.may_have_rung()"#,
+    },
+    Mutant {
+        name: "what is due last is waited for first",
+        file: "connection/driver/watch.rs",
+        from: r#"            if next.as_ref().is_none_or(|(earliest, _)| at < *earliest) {"#,
+        to: r#"            if next.as_ref().is_none_or(|(earliest, _)| at > *earliest) {"#,
+    },
+    Mutant {
+        name: "a ping comes when it is too late to answer",
+        file: "connection/driver/watch.rs",
+        from: r#"                    consider(self.heard_at, patience / 2, Due::Ping);"#,
+        to: r#"                    consider(self.heard_at, patience / 20 * 19, Due::Ping);"#,
+    },
+    Mutant {
+        name: "strangers are heard again after each decision",
+        file: "connection/driver/input.rs",
+        from: r#"            if self.is_overdue() {"#,
+        to: r#"            if self.ended && self.is_overdue() {"#,
+    },
+    Mutant {
         name: "an outbox holds more than its share of memory",
         file: "hub/outbox.rs",
         from: r#"(load.shares(weight, share) || self.room.entries == 0)"#,
