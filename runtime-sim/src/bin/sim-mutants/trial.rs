@@ -1,6 +1,10 @@
 use std::fmt;
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::graft::SWITCH;
 use crate::options::Options;
@@ -105,8 +109,15 @@ fn run(sim: &Path, mutant: Option<usize>, first: u64, options: &Options) -> Verd
     if let Some(number) = mutant {
         command.env(SWITCH, number.to_string());
     }
-    let text = match command.output() {
-        Ok(ran) => String::from_utf8_lossy(&ran.stdout).into_owned(),
+    let text = match output_within(&mut command, Duration::from_secs(options.patience)) {
+        Ok(Some(text)) => text,
+        Ok(None) => {
+            return Verdict::Killed {
+                seed: first,
+                promise: format!("it did not end within {} s", options.patience),
+                small: None,
+            };
+        }
         Err(error) => return Verdict::Unusable(error.to_string()),
     };
     let after = |beginning: &str| {
@@ -129,4 +140,40 @@ fn run(sim: &Path, mutant: Option<usize>, first: u64, options: &Options) -> Verd
             small: None,
         },
     }
+}
+
+/// Runs a command and returns what it prints: the plan is in one of its streams, and with `--shrink` all else in the
+/// other. One that does not end in time is killed, and `None` returned: it may spin
+/// within one poll, where the simulator does not look.
+fn output_within(command: &mut Command, patience: Duration) -> io::Result<Option<String>> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (sender, ends) = mpsc::channel();
+    thread::scope(|scope| {
+        let ended = sender.clone();
+        let out = scope.spawn(move || read_all(stdout, &ended));
+        let err = scope.spawn(move || read_all(stderr, &sender));
+        let ended = (0..2).all(|_| ends.recv_timeout(patience).is_ok());
+        if !ended {
+            child.kill()?;
+        }
+        child.wait()?;
+        let text = [out, err].map(|reader| reader.join().unwrap_or_default());
+        Ok(ended.then(|| String::from_utf8_lossy(&text.concat()).into_owned()))
+    })
+}
+
+/// Reads a stream to its end, and tells that it is there.
+fn read_all(stream: Option<impl Read>, ended: &mpsc::Sender<()>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut stream) = stream {
+        // What was read until then is all there is.
+        let _ = stream.read_to_end(&mut bytes);
+    }
+    // Nobody has to be interested any more.
+    let _ = ended.send(());
+    bytes
 }
