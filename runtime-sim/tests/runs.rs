@@ -64,6 +64,21 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_line() {
         ),
         ("at 1 fault shutdown now", "line 1: \"now\" is too much"),
         (
+            "seed 1\nset clients 0",
+            "line 2: clients has to be from 1 to 10000",
+        ),
+        ("set window 0", "line 1: window has to be at least 1"),
+        ("set split 1001", "line 1: split has to be from 0 to 1000"),
+        (
+            "set latency 1\n\nset latency 1",
+            "line 3: latency is said twice",
+        ),
+        ("seed 1\nseed 1", "line 2: seed is said twice"),
+        (
+            "set policy fifo\nset policy lifo",
+            "line 2: policy is said twice",
+        ),
+        (
             "at 1 program kick 0 x 1",
             "line 1: \"x\": invalid digit found in string",
         ),

@@ -138,7 +138,46 @@ config! {
     timer_skew = 0,
 }
 
+/// What is a rate, of a thousand times.
+const RATES: &[&str] = &[
+    "no_bits",
+    "hook_late",
+    "hook_denies",
+    "hook_silent",
+    "hook_panics",
+    "hook_rewrites",
+    "short_read",
+    "one_byte_read",
+    "spurious_read",
+    "interrupted_read",
+    "short_write",
+    "one_byte_write",
+    "spurious_write",
+    "interrupted_write",
+    "stalled_flush",
+    "split",
+    "coalesce",
+    "timer_skew",
+];
+
 impl PlanConfig {
+    /// Whether a setting of that name makes sense, and why not.
+    pub(super) fn check(name: &str, value: u64) -> Result<(), String> {
+        let (least, most) = match name {
+            "clients" => (1, 10_000),
+            "window" => (1, u64::MAX),
+            "json" => (0, 2),
+            "unix" | "own_loop" | "disconnect" | "all_hooks" => (0, 1),
+            rate if RATES.contains(&rate) => (0, 1_000),
+            _ => (0, u64::MAX),
+        };
+        match (least..=most).contains(&value) {
+            true => Ok(()),
+            false if most == u64::MAX => Err(format!("{name} has to be at least {least}")),
+            false => Err(format!("{name} has to be from {least} to {most}")),
+        }
+    }
+
     /// How bad the network is.
     pub(crate) fn rates(&self) -> Rates {
         let rate = |rate: u64| u32::try_from(rate).unwrap_or(u32::MAX);

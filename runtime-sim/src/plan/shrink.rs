@@ -138,7 +138,8 @@ impl Shrinker<'_> {
                 && let Some((more, longer)) = lines_of(next.action)
             {
                 let mut plan = self.best.clone();
-                plan.operations[index].action = Action::Burst(times.saturating_add(more), len.max(longer));
+                plan.operations[index].action =
+                    Action::Burst(times.saturating_add(more), len.max(longer));
                 plan.operations.remove(index + 1 + distance);
                 if self.try_plan(plan) {
                     continue;
@@ -198,7 +199,7 @@ impl Shrinker<'_> {
             *client = place.unwrap_or(*client);
         };
         let mut plan = self.best.clone();
-        plan.config.clients = clients.len() as u64;
+        plan.config.clients = clients.len().max(1) as u64;
         for operation in &mut plan.operations {
             number(&mut operation.client);
         }

@@ -1,6 +1,7 @@
 //! Plans as text: a line for the seed, each setting that is not the default, each operation, each fault and
 //! each deed of the program. Blank lines and what follows a `;` mean nothing.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -141,10 +142,11 @@ impl Plan {
             faults: Vec::new(),
             deeds: Vec::new(),
         };
+        let mut known = BTreeSet::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.split(';').next().unwrap_or_default();
             let mut words = line.split_whitespace();
-            plan.parse_line(&mut words)
+            plan.parse_line(&mut words, &mut known)
                 .and_then(|()| match words.next() {
                     None => Ok(()),
                     Some(word) => Err(format!("{word:?} is too much")),
@@ -154,18 +156,34 @@ impl Plan {
         Ok(plan)
     }
 
-    fn parse_line(&mut self, words: &mut std::str::SplitWhitespace<'_>) -> Result<(), String> {
+    /// Reads a line, where what is in `known` was said before.
+    fn parse_line(
+        &mut self,
+        words: &mut std::str::SplitWhitespace<'_>,
+        known: &mut BTreeSet<String>,
+    ) -> Result<(), String> {
+        let mut once = |name: &str| match known.insert(name.into()) {
+            true => Ok(()),
+            false => Err(format!("{name} is said twice")),
+        };
         match words.next() {
             None => {}
-            Some("seed") => self.seed = next(words)?,
+            Some("seed") => {
+                once("seed")?;
+                self.seed = next(words)?;
+            }
             Some("set") => {
                 let name: String = next(words)?;
                 if name == "policy" {
                     self.config.policy = next(words)?;
                 } else {
                     let place = self.config.number_mut(&name);
-                    *place.ok_or_else(|| format!("there is no setting {name:?}"))? = next(words)?;
+                    let place = place.ok_or_else(|| format!("there is no setting {name:?}"))?;
+                    let value = next(words)?;
+                    PlanConfig::check(&name, value)?;
+                    *place = value;
                 }
+                once(&name)?;
             }
             Some("at") => {
                 let at = next(words)?;

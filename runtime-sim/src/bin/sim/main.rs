@@ -113,22 +113,23 @@ fn many(options: &Options) -> bool {
     let pause = Duration::from_secs(if watched { 1 } else { 20 });
     let mut told = start;
     let mut batch = Batch::default();
-    for seed in options.first..options.first + count {
+    for seed in options.first..options.first.saturating_add(count) {
         let plan = Plan::drawn(seed, size);
         let report = run(&plan);
         batch.add(seed, &report);
         if options.twice && run(&plan).hash != report.hash {
-            println!("\nseed {seed}: a second run went another way");
+            let text = format!("\nseed {seed}: a second run went another way\n");
+            tell(options, text);
             return false;
         }
         if report.broken.is_some() {
-            println!("\nseed {seed}:");
+            tell(options, format_args!("\nseed {seed}:\n"));
             if options.keep_going {
                 if let Some(broken) = &report.broken {
-                    println!("{broken}");
+                    tell(options, format_args!("{broken}\n"));
                 }
             } else {
-                print!("{report}");
+                tell(options, &report);
                 fail(&plan, &report, &format!("--seed {seed}"), options);
                 break;
             }
@@ -148,11 +149,16 @@ fn many(options: &Options) -> bool {
     if watched {
         eprintln!();
     }
-    println!("{}", batch.progress(start.elapsed()));
-    print!("{batch}");
+    tell(
+        options,
+        format_args!("{}\n{batch}", batch.progress(start.elapsed())),
+    );
     let never = batch.never();
     if options.complete && !never.is_empty() {
-        println!("never came up: {}", never.join(", "));
+        tell(
+            options,
+            format_args!("never came up: {}\n", never.join(", ")),
+        );
         return false;
     }
     batch.failed().is_empty()

@@ -10,7 +10,7 @@ use clap::Parser;
 #[command(version)]
 pub(crate) struct Options {
     /// Run so many seeds [default: 1000, or as many as there is time for]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: Option<u64>,
 
     /// The first of them
