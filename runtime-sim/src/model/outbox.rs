@@ -34,6 +34,8 @@ pub(crate) struct Limits {
     pub(crate) connect_rate: u64,
     pub(crate) window: usize,
     pub(crate) linger: u64,
+    /// How long it may take until it is told who came or went.
+    pub(crate) presence: u64,
     pub(crate) close: u64,
 }
 

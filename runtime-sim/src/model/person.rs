@@ -437,6 +437,7 @@ impl Model {
     /// Something was encoded for a session.
     pub(crate) fn encoded(&mut self, id: Id, bytes: &[u8]) {
         let bounded = self.is_bounded() && is_note(bytes);
+        let presence = self.limits.presence;
         let Some(person) = self.people.get_mut(&id) else {
             return;
         };
@@ -457,7 +458,9 @@ impl Model {
         }
         let (line, at) = match person.queue.pop() {
             Some(Entry::Room(event)) => {
-                let at = event.number.map(|_| event.at);
+                // News of who is there need not hurry as much as messages.
+                let delay = event.number.map_or(presence, |_| 0);
+                let at = Some(event.at + delay);
                 (event.telling.to(person.tongue).clone(), at)
             }
             Some(Entry::Direct(telling, _) | Entry::Own(telling)) => {

@@ -104,6 +104,8 @@ config! {
     all_hooks = 0,
     /// `HubConfig::decision_timeout` in milliseconds.
     decision_ms = 5_000,
+    /// `HubConfig::presence_delay` in milliseconds.
+    presence_ms = 10,
     /// How many milliseconds a shutdown may take.
     shutdown_ms = 5_000,
     /// `Rates::window`.

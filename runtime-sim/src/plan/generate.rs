@@ -57,6 +57,7 @@ impl Plan {
             plan.draw_hooks(&mut random);
             plan.draw_memory(&mut random);
             plan.draw_interrupted(&mut random);
+            plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
         }
         plan
     }

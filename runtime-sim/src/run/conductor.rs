@@ -105,6 +105,7 @@ fn limits(plan: &Plan) -> Limits {
         connect_rate: config.connect_rate,
         window: size(config.window).max(64 * 1024),
         linger: config.linger_ms * 1_000_000,
+        presence: config.presence_ms * 1_000_000,
         close: config.close_ms * 1_000_000,
     }
 }

@@ -213,6 +213,7 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
     hub.outbox.bytes = small(config.outbox_bytes);
     hub.max_rooms = small(config.max_rooms);
     hub.max_members_per_room = small(config.max_members);
+    hub.presence_delay = ms(config.presence_ms);
     hub.decision_timeout = ms(config.decision_ms);
     hub.resume_grace = grace(config);
     hub.max_parked = small(config.max_parked);

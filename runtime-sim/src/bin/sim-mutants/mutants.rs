@@ -856,6 +856,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"            if self.ended && self.is_overdue() {"#,
     },
     Mutant {
+        name: "who comes and goes is told of late",
+        file: "hub/mod.rs",
+        from: r#"            let delay = self.shared.runtime.sleep(delay);"#,
+        to: r#"            let delay = self.shared.runtime.sleep(delay * 10);"#,
+    },
+    Mutant {
         name: "an outbox holds more than its share of memory",
         file: "hub/outbox.rs",
         from: r#"(load.shares(weight, share) || self.room.entries == 0)"#,
