@@ -46,7 +46,7 @@ where
             if self.ended {
                 return Ok(Some(CloseReason::PeerClosed));
             }
-            if self.is_overdue() {
+            if self.may_hear() && self.is_overdue() {
                 // Not to be heard before it is closed, or it could go on asking for another decision. What it is told
                 // of the last one may be held back until the next poll.
                 return Ok(None);
@@ -89,6 +89,11 @@ where
                 return Ok(closing);
             }
         }
+    }
+
+    /// Whether there may be something to hear, as far as can be told without asking the stream.
+    fn may_hear(&self) -> bool {
+        self.stir.is_stirred() || self.backlog.is_some()
     }
 
     /// Reads from the stream, and notes whether there may be more.

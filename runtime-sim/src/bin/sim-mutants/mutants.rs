@@ -852,7 +852,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "strangers are heard again after each decision",
         file: "connection/driver/input.rs",
-        from: r#"            if self.is_overdue() {"#,
+        from: r#"            if self.may_hear() && self.is_overdue() {"#,
         to: r#"            if self.ended && self.is_overdue() {"#,
     },
     Mutant {
