@@ -79,7 +79,8 @@ struct Pending {
 struct Seat {
     /// The number of the last message that was received or is known to be missed.
     seen: Option<u64>,
-    /// Whether it is being entered again in a new session.
+    /// Whether it may have been entered again since anything was heard of it, and its numbers may have begun anew:
+    /// it is being entered in a new session, or a join got no answer before the connection was lost.
     is_returning: bool,
 }
 
@@ -344,7 +345,10 @@ impl Conversation {
             Request::Join(room) => {
                 let joined = Joined::read(ok)?;
                 let seat = self.rooms.entry(room.clone()).or_default();
-                seat.seen = seat.seen.max(Some(joined.last));
+                seat.seen = match std::mem::take(&mut seat.is_returning) {
+                    true => Some(joined.last),
+                    false => seat.seen.max(Some(joined.last)),
+                };
                 Reply::Joined(joined)
             }
             Request::Leave(room) => {
@@ -471,8 +475,7 @@ impl Conversation {
     fn handle_message(&mut self, message: Message, events: &mut EventQueue, due: &mut Due) {
         if let Some(seat) = self.seat(&message.room) {
             let seen = seat.seen.replace(message.number);
-            // Numbers of a room that is entered again may have begun anew.
-            if !seat.is_returning && seen >= Some(message.number) {
+            if !std::mem::take(&mut seat.is_returning) && seen >= Some(message.number) {
                 seat.seen = seen;
                 return;
             }
@@ -490,9 +493,11 @@ impl Conversation {
         if let Some((first, last)) = missed.messages
             && let Some(seat) = self.seat(&missed.room)
         {
-            let first = seat.seen.map_or(first, |seen| seen.saturating_add(1));
+            let begins_anew = std::mem::take(&mut seat.is_returning) && seat.seen >= Some(last);
+            let seen = seat.seen.filter(|_| !begins_anew);
+            let first = seen.map_or(first, |seen| seen.saturating_add(1));
             missed.messages = (first <= last).then_some((first, last));
-            seat.seen = seat.seen.max(Some(last));
+            seat.seen = seen.max(Some(last));
         }
         if missed.messages.is_some() || missed.presence > 0 {
             events.push(Event::Missed(missed), due);
@@ -576,6 +581,14 @@ impl Conversation {
         self.token = welcome.token;
         self.nick = Some(welcome.nick.clone());
         let there: BTreeSet<_> = welcome.rooms.iter().cloned().collect();
+        for pending in self.requests.values() {
+            if let Request::Join(room) = &pending.request
+                && pending.may_have_reached
+                && let Some(seat) = self.rooms.get_mut(room)
+            {
+                seat.is_returning = true;
+            }
+        }
         self.settle(&Fate::Resumed(&welcome.nick, &there), due);
         self.rooms.retain(|room, _| there.contains(room));
         for room in there {

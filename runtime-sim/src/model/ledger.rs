@@ -21,6 +21,8 @@ struct Entry {
     retried: bool,
     /// Whether its name is settled, so that it counts as new if it is said again.
     settled: bool,
+    /// Whether it counts as the same even then: its sender promises not to say it again.
+    once: bool,
     /// Whether it was said again although it did not count as new.
     doubled: bool,
 }
@@ -29,7 +31,7 @@ impl Ledger {
     /// A room has got a message.
     pub(super) fn said(&mut self, room: &str, text: &str, number: u64) {
         let entry = self.entries.entry(text.into()).or_default();
-        entry.doubled |= !entry.said.is_empty() && !entry.settled;
+        entry.doubled |= !entry.said.is_empty() && (entry.once || !entry.settled);
         entry.settled = false;
         entry.said.push((folded(room), number));
     }
@@ -43,6 +45,11 @@ impl Ledger {
     /// A sender was told that a room does not have a message.
     pub(crate) fn refused(&mut self, text: &str) {
         self.entries.entry(text.into()).or_default().refused = true;
+    }
+
+    /// Something is going to be said by a sender who never says what was settled again.
+    pub(crate) fn counts_once(&mut self, text: &str) {
+        self.entries.entry(text.into()).or_default().once = true;
     }
 
     /// The name of a message will not be used again.

@@ -34,6 +34,8 @@ promises! {
     Numbers => "a program sees the numbers of a room in order, and every gap announced",
     /// What was acknowledged is in its room once; what was refused is not.
     Once => "what is acknowledged is in its room exactly once, what is refused is not",
+    /// The client library keeps at it, and ends when it is told to.
+    Client => "a client waits before it connects again, and ends in time when it is told to",
     /// What the program is told of what it has done, and of what there is.
     Program => "what the program does in its hub is done, and what it sees is there",
     /// The policy sees what happens.

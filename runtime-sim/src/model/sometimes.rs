@@ -120,6 +120,16 @@ sometimes! {
     Settled => "names of messages settled",
     /// A message was said again over another connection, because there was no answer to the first time.
     SaidAgain => "unanswered message said again",
+    /// A client of the library's came back to its session.
+    LibraryResumed => "library: resumed",
+    /// It came back to find the session gone.
+    LibrarySessionLost => "library: session lost",
+    /// It said something again that the room had already.
+    LibraryDuplicate => "library: said before",
+    /// It could not find out whether a room has something.
+    LibraryUnknown => "library: unknown whether said",
+    /// It told of events that its program was too slow for.
+    LibraryLagged => "library: program lagged",
     /// A program was told of a gap.
     JsonGap => "gap announced in JSON",
     /// A JSON request was refused before it was one.

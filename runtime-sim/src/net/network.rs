@@ -42,6 +42,8 @@ struct Connection {
     pipes: [Pipe; 2],
     /// Whether each end is still held by somebody.
     held: [bool; 2],
+    /// Whether reads and writes of each end may be interrupted.
+    hardy: [bool; 2],
     broken: bool,
     /// The client that connected, if it said so.
     client: Option<u32>,
@@ -255,6 +257,7 @@ impl Network {
         let connection = Connection {
             pipes: Default::default(),
             held: [true, true],
+            hardy: [false, true],
             broken: false,
             client,
             household,
@@ -420,6 +423,13 @@ impl Network {
         }
     }
 
+    /// Lets reads and writes of an end be interrupted.
+    pub(crate) fn bears_interruptions(&mut self, id: u64, end: End) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.hardy[end] = true;
+        }
+    }
+
     /// Whether a connection was broken off.
     pub(crate) fn is_broken(&self, id: u64) -> bool {
         let connection = self.connections.get(&id);
@@ -495,8 +505,8 @@ impl Network {
             arm(shared, id, 1 - end, pipe);
             return Poll::Pending;
         }
-        // Only the server is written so that it bears this; the combinators of `futures` are not.
-        if end == 1 && random.per_mille(rates.interrupted_read) {
+        // Only the library is written so that it bears this; the combinators of `futures` are not.
+        if connection.hardy[end] && random.per_mille(rates.interrupted_read) {
             core.struck(Strike::InterruptedRead);
             core.note(What::Interrupt, name, 0);
             return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
@@ -561,7 +571,7 @@ impl Network {
             set(&mut pipe.writer, cx.waker());
             return Poll::Pending;
         }
-        if end == 1 && random.per_mille(rates.interrupted_write) {
+        if connection.hardy[end] && random.per_mille(rates.interrupted_write) {
             core.struck(Strike::InterruptedWrite);
             core.note(What::Interrupt, name, 1);
             return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));

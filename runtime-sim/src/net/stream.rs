@@ -38,6 +38,12 @@ impl SimStream {
         Self { held }
     }
 
+    /// Lets reads and writes of this end be interrupted, as those of the server are.
+    pub(crate) fn bears_interruptions(&self) {
+        let (id, end) = self.at();
+        self.held.shared.network().bears_interruptions(id, end);
+    }
+
     /// Whether the other end has closed its sending half, and not just dropped it.
     pub(crate) fn peer_has_closed(&self) -> bool {
         let network = self.held.shared.network();

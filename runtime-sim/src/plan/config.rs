@@ -44,6 +44,30 @@ config! {
     unix = 0,
     /// Which clients speak JSON: 0 for none, 1 for half of them, 2 for all.
     json = 0,
+    /// Which of these use the client library: 0 for none, 1 for half of them, 2 for all.
+    library = 0,
+    /// `ClientOptions::max_outstanding`, as all of these of the client library.
+    library_outstanding = 256,
+    /// `ClientOptions::event_capacity`.
+    library_events = 1_024,
+    /// Whether it is `WhenFull::Backpressure`.
+    library_backpressure = 0,
+    /// `ClientOptions::connect_timeout` in milliseconds.
+    library_connect_ms = 3_000,
+    /// `ClientOptions::ping_after` and `ping_timeout` in milliseconds.
+    library_ping_ms = 10_000,
+    /// `ClientOptions::close_timeout` in milliseconds.
+    library_close_ms = 3_000,
+    /// `Backoff::base` in milliseconds.
+    library_backoff_ms = 500,
+    /// `Backoff::jitter`.
+    library_jitter = 1,
+    /// `Backoff::attempts`; 0 for no end of them.
+    library_attempts = 0,
+    /// `ClientOptions::insist`.
+    library_insist = 0,
+    /// `ClientOptions::rejoin`.
+    library_rejoin = 1,
     /// Whether connections are served by a loop of the program's own instead of a `Server`.
     own_loop = 0,
     /// `OutboxLimits::messages`.

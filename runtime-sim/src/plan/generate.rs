@@ -58,6 +58,7 @@ impl Plan {
             plan.draw_memory(&mut random);
             plan.draw_interrupted(&mut random);
             plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
+            plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload));
         }
         plan
     }
@@ -77,6 +78,32 @@ impl Plan {
             self.operations.push(Operation { at, client, action });
         }
         self.operations.sort_by_key(|operation| operation.at);
+    }
+
+    /// Which programs use the client library, and how that is set up.
+    fn draw_library(&mut self, random: &mut Random) {
+        let config = &mut self.config;
+        config.library = *random.pick(&[0, 0, 0, 1, 2]);
+        if config.library == 0 || config.json == 0 {
+            config.library = 0;
+            return;
+        }
+        let mut maybe = |place: &mut u64, choices: &[u64]| {
+            if random.below(2) == 0 {
+                *place = *random.pick(choices);
+            }
+        };
+        maybe(&mut config.library_outstanding, &[1, 2, 10]);
+        maybe(&mut config.library_events, &[1, 3, 20]);
+        maybe(&mut config.library_backpressure, &[0, 1]);
+        maybe(&mut config.library_connect_ms, &[10, 500]);
+        maybe(&mut config.library_ping_ms, &[20, 300, 2_000]);
+        maybe(&mut config.library_close_ms, &[0, 10, 500]);
+        maybe(&mut config.library_backoff_ms, &[1, 20, 100]);
+        maybe(&mut config.library_jitter, &[0]);
+        maybe(&mut config.library_attempts, &[1, 3, 10]);
+        maybe(&mut config.library_insist, &[1]);
+        maybe(&mut config.library_rejoin, &[0]);
     }
 
     /// How much memory there is: as much as one likes in most plans.

@@ -9,7 +9,7 @@ use chat_core::hub::Hub;
 use chat_core::name::RoomName;
 use chat_core::runtime::{Net, Runtime, RuntimeExt, Task};
 
-use super::client::{Client, Places, Shared};
+use super::client::{Client, LibraryProgram, Places, Shared};
 use super::errors::Errors;
 use super::hook::Hook;
 use super::program::{Listeners, Program};
@@ -281,6 +281,16 @@ fn tongue(number: u32, config: &PlanConfig) -> Tongue {
     }
 }
 
+/// Whether a client uses the client library.
+fn uses_library(number: u32, config: &PlanConfig) -> bool {
+    let chosen = match config.library {
+        0 => false,
+        1 => (number / 4 + number).is_multiple_of(2),
+        _ => true,
+    };
+    chosen && tongue(number, config) == Tongue::Json
+}
+
 type Clients = Vec<(Task<()>, Arc<Shared>)>;
 
 fn start_clients(plan: &Plan, stage: &Stage, places: &[Places; 2]) -> Clients {
@@ -295,15 +305,17 @@ fn start_clients(plan: &Plan, stage: &Stage, places: &[Places; 2]) -> Clients {
         let shared = Arc::<Shared>::default();
         let tongue = tongue(number, &plan.config);
         let places = places.iter().find(|places| places.tongue == tongue);
-        let client = Client::new(
-            number,
-            plan.seed,
-            stage.clone(),
-            places.expect("there are places for both").clone(),
-            Arc::clone(&shared),
-            is_prompt(plan, number),
-        );
-        let task = runtime.spawn(client.run(theirs));
+        let places = places.expect("there are places for both").clone();
+        let (stage, seed, prompt) = (stage.clone(), plan.seed, is_prompt(plan, number));
+        let common = Arc::clone(&shared);
+        let task = if uses_library(number, &plan.config) {
+            let config = &plan.config;
+            let program = LibraryProgram::new(number, seed, stage, places, common, prompt, config);
+            runtime.spawn(program.run(theirs))
+        } else {
+            let client = Client::new(number, seed, stage, places, common, prompt);
+            runtime.spawn(client.run(theirs))
+        };
         clients.push((task, shared));
     }
     clients

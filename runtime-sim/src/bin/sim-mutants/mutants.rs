@@ -908,4 +908,67 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: r#"        if takes > self.hub.memory().share() {"#,
         to: r#"        if takes > self.hub.memory().session_share() {"#,
     },
+    Mutant {
+        name: "a client says what had no answer again under a new name",
+        file: "client/conversation.rs",
+        from: r#"                Verdict::Send => {
+                    self.unsent.push_back(number);"#,
+        to: r#"                Verdict::Send => {
+                    let mut pending = pending;
+                    if let Request::Say { sequence, .. } = &mut pending.request {
+                        self.last_said += 1;
+                        *sequence = self.last_said;
+                    }
+                    self.unsent.push_back(number);"#,
+    },
+    Mutant {
+        name: "a client does not send again what had no answer",
+        file: "client/conversation.rs",
+        from: r#"                Verdict::Send => {
+                    self.unsent.push_back(number);"#,
+        to: r#"                Verdict::Send => {"#,
+    },
+    Mutant {
+        name: "a client says in a new session what it has said in the old one",
+        file: "client/conversation.rs",
+        from: r#"                (_, Request::Say { .. }, Fate::Lost) => Verdict::Unknown,
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a client has seen one message more than it has",
+        file: "client/conversation.rs",
+        from: r#"Some((room, seat.seen?))"#,
+        to: r#"Some((room, seat.seen? + 1))"#,
+    },
+    Mutant {
+        name: "a client settles what it may say again",
+        file: "client/settled.rs",
+        from: r#"in_room.open.first().copied().unwrap_or(u64::MAX)"#,
+        to: r#"u64::MAX"#,
+    },
+    Mutant {
+        name: "a client drops events without a word",
+        file: "client/queue.rs",
+        from: r#"            self.lagged.add(&dropped);
+"#,
+        to: r#"            drop(dropped);
+"#,
+    },
+    Mutant {
+        name: "a client connects again at once",
+        file: "client/driver.rs",
+        from: r#"shared.runtime.sleep(delay)"#,
+        to: r#"shared.runtime.sleep(delay / 2)"#,
+    },
+    Mutant {
+        name: "a client without a connection does not see that its time to close is over",
+        file: "client/driver.rs",
+        from: r#"            if alarm.poll(cx, deadline).is_ready() {
+                return Poll::Ready(None);
+            }
+"#,
+        to: r#"            let _ = alarm.poll(cx, deadline);
+"#,
+    },
 ];

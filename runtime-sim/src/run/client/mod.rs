@@ -1,5 +1,6 @@
 //! Somebody who does what a plan says, as a person with a terminal or as a program.
 
+mod library;
 mod notebook;
 mod text;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use chat_core::protocol::{JsonProtocol, TextProtocol};
 use chat_core::runtime::{RuntimeExt, Task};
 use futures::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+pub(super) use library::Program as LibraryProgram;
 use notebook::Notebook;
 
 use super::witness::Stage;
@@ -34,6 +36,16 @@ pub(super) struct Places {
     pub(super) unix: Option<PathBuf>,
 }
 
+impl Places {
+    /// Where one of the clients connects to.
+    fn of(&self, client: u32) -> Place {
+        match &self.unix {
+            Some(path) if client % 2 == 1 => Place::Unix(path.clone()),
+            _ => Place::Tcp(self.tcp),
+        }
+    }
+}
+
 /// What the conductor and a client have in common.
 #[derive(Default)]
 pub(super) struct Shared {
@@ -43,6 +55,27 @@ pub(super) struct Shared {
     pub(super) calm: AtomicBool,
     /// Whether all operations are done.
     pub(super) done: AtomicBool,
+}
+
+impl Shared {
+    fn pause_until(&self, until: Duration) {
+        let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
+        self.paused_until.store(until, Ordering::Relaxed);
+    }
+
+    /// Waits until the client reads again.
+    async fn pause(&self, stage: &Stage) {
+        loop {
+            let now = u64::try_from(stage.runtime().elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let until = self.paused_until.load(Ordering::Relaxed);
+            if now >= until || self.calm.load(Ordering::Relaxed) {
+                return;
+            }
+            // Looks up now and then, in case faults have stopped.
+            let wait = Duration::from_nanos(until - now).min(Duration::from_millis(500));
+            stage.runtime().sleep(wait).await;
+        }
+    }
 }
 
 /// Somebody who does what a plan says.
@@ -83,6 +116,14 @@ struct ConnectedLine {
 const LOREM: &str = " lorem ipsum";
 
 impl Words {
+    fn of(client: u32) -> Self {
+        Self {
+            client,
+            said: 0,
+            last: "nothing yet".into(),
+        }
+    }
+
     /// A text of about a length.
     fn text(&mut self, len: u32) -> String {
         let mut text = self.whole_text(len);
@@ -129,11 +170,7 @@ impl Client {
             places,
             shared,
             random: Random::new(seed, Purpose::Workload),
-            words: Words {
-                client: number,
-                said: 0,
-                last: "nothing yet".into(),
-            },
+            words: Words::of(number),
             prompt,
             notebook: Pages::default(),
             line: None,
@@ -218,12 +255,13 @@ impl Client {
             Action::Pause(ms) => {
                 self.struck(Strike::PausedReader);
                 let now = self.stage.runtime().elapsed();
-                self.pause_until(now + Duration::from_millis(ms.into()));
+                self.shared
+                    .pause_until(now + Duration::from_millis(ms.into()));
                 Ok(())
             }
             Action::Deaf => {
                 self.struck(Strike::DeafClient);
-                self.pause_until(Duration::from_secs(1_000_000));
+                self.shared.pause_until(Duration::from_secs(1_000_000));
                 Ok(())
             }
             Action::Drip(len) => {
@@ -254,11 +292,6 @@ impl Client {
                 self.write(words.as_bytes()).await
             }
         }
-    }
-
-    fn pause_until(&self, until: Duration) {
-        let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
-        self.shared.paused_until.store(until, Ordering::Relaxed);
     }
 
     /// What to send for an action, once connected.
@@ -296,10 +329,7 @@ impl Client {
             }
             self.hang_up().await;
         }
-        let place = match &self.places.unix {
-            Some(path) if self.number % 2 == 1 => Place::Unix(path.clone()),
-            _ => Place::Tcp(self.places.tcp),
-        };
+        let place = self.places.of(self.number);
         let runtime = self.stage.runtime().clone();
         let stream = runtime.connect_as(Some(self.number), place).await?;
         let id = stream.id();
@@ -427,14 +457,7 @@ impl Reader {
         let id = stream.id();
         let mut buf = vec![0; 4 * 1024];
         loop {
-            let now = u64::try_from(stage.runtime().elapsed().as_nanos()).unwrap_or(u64::MAX);
-            let until = shared.paused_until.load(Ordering::Relaxed);
-            if now < until && !shared.calm.load(Ordering::Relaxed) {
-                // Looks up now and then, in case faults have stopped.
-                let wait = Duration::from_nanos(until - now).min(Duration::from_millis(500));
-                stage.runtime().sleep(wait).await;
-                continue;
-            }
+            shared.pause(stage).await;
             let read = poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut buf)).await;
             match read {
                 Ok(0) => {
