@@ -244,11 +244,9 @@ impl Book {
             return;
         }
         self.has_dropped = true;
-        for (room, heard) in &mut self.rooms {
-            let is_told = |told: &RoomName| folded(told.as_str()) == *room;
-            if !lagged.messages.keys().any(is_told) {
-                heard.last = None;
-            }
+        for heard in self.rooms.values_mut() {
+            // It may have left a room and come back since the last message that was dropped.
+            heard.last = None;
             heard.may_begin_anew = true;
         }
     }
