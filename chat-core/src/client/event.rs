@@ -129,7 +129,8 @@ pub struct Lagged {
     pub events: u64,
     /// How many of them were messages to this client alone.
     pub private: u64,
-    /// Per room, the numbers of the first and the last message that was dropped; all between them too.
+    /// Per room, the lowest and the highest number of the messages that were dropped; all between them too, unless
+    /// the room's numbers have begun anew meanwhile, in a new session.
     pub messages: BTreeMap<RoomName, (u64, u64)>,
 }
 
@@ -152,6 +153,25 @@ impl Lagged {
 
     fn add_range(&mut self, room: &RoomName, (first, last): (u64, u64)) {
         let range = self.messages.entry(room.clone()).or_insert((first, last));
-        range.1 = last;
+        *range = (range.0.min(first), range.1.max(last));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_dropped_of_a_room_that_began_anew_is_all_in_one_range() {
+        let room = RoomName::general();
+        let mut lagged = Lagged::default();
+        for messages in [(3, 5), (6, 6), (1, 2)] {
+            lagged.add(&Event::Missed(Missed {
+                room: room.clone(),
+                messages: Some(messages),
+                presence: 0,
+            }));
+        }
+        assert_eq!((lagged.events, lagged.messages[&room]), (3, (1, 6)));
     }
 }

@@ -191,10 +191,10 @@ impl Book {
             let text = if self.reworded { "" } else { text };
             let is_told = self.rooms.get(room).is_some_and(|heard| {
                 heard.texts.contains(&(*number, text.into()))
-                    || heard.gaps.iter().any(|&(first, last)| {
-                        // One that runs backwards is of a room that began anew.
-                        first > last || (first..=last).contains(number)
-                    })
+                    || heard
+                        .gaps
+                        .iter()
+                        .any(|&(first, last)| (first..=last).contains(number))
             });
             if !is_told {
                 let detail = format!(
@@ -225,13 +225,15 @@ impl Book {
     /// Something was dropped because the program was slow.
     fn lags(&mut self, lagged: &Lagged, model: &mut Model) {
         model.sometimes.count(Sort::LibraryLagged);
-        let counted = lagged.messages.values().map(|(first, last)| {
-            last.checked_sub(*first)
-                .map_or(u64::MAX, |others| others + 1)
-        });
-        let counted = counted.fold(lagged.private, u64::saturating_add);
+        let counted = lagged
+            .messages
+            .values()
+            .map(|(first, last)| last - first + 1);
+        let counted: u64 = counted.sum::<u64>() + lagged.private;
+        let mut ranges = lagged.messages.iter();
+        let goes_back = ranges.any(|(room, &(first, _))| self.room(room).last >= Some(first));
         // Otherwise what happened to the rooms may be among what was dropped.
-        let only_messages = counted == lagged.events;
+        let only_messages = counted == lagged.events && !goes_back;
         for (room, &range) in &lagged.messages {
             if only_messages {
                 self.hears_range(room, range, model);
