@@ -202,7 +202,7 @@ impl Hub {
             false => wakes.take_later(),
         };
         wakes.wake();
-        if self.shared.coalescing.add(later) {
+        if self.shared.coalescing.add(&later) {
             let delay = self.shared.runtime.sleep(delay);
             let wakes = WakesOnDrop(Arc::downgrade(&self.shared));
             let wake = async move {

@@ -1,6 +1,8 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use futures::{FutureExt, StreamExt};
+
 use super::*;
 use crate::hub::Rest;
 use crate::testing::{Flag, at_once};
@@ -127,4 +129,16 @@ fn without_a_delay_everything_is_told_at_once() {
     alice.fall_asleep();
     drop(bob);
     assert!(alice.is_woken());
+}
+
+#[test]
+fn what_waits_for_a_subscription_goes_with_it() {
+    let mut config = HubConfig::default();
+    config.empty_rooms = 0;
+    let hub = hub_with(config);
+    let mut rust = hub.subscribe(&room("rust"));
+    assert!(rust.next().now_or_never().is_none());
+    drop(join(&hub, "alice", &["rust"]));
+    drop(rust);
+    assert_eq!(hub.memory_used(), 0);
 }
