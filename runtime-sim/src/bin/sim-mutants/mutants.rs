@@ -942,12 +942,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"Some((room, seat.seen? + 1))"#,
     },
     Mutant {
-        name: "a client settles what it may say again",
-        file: "client/settled.rs",
-        from: r#"in_room.open.first().copied().unwrap_or(u64::MAX)"#,
-        to: r#"u64::MAX"#,
-    },
-    Mutant {
         name: "a client drops events without a word",
         file: "client/queue.rs",
         from: r#"            self.lagged.add(&dropped);

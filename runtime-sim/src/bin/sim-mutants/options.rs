@@ -27,8 +27,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub(crate) plans: u32,
 
-    /// Call a run killed that takes longer than so many seconds of real time
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    /// Give up a run that takes longer than so many seconds of real time; its mutant counts as not killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub(crate) patience: u64,
 
     /// Print the names and do nothing

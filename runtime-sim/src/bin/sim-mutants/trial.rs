@@ -24,6 +24,8 @@ pub(crate) enum Verdict {
     },
     /// All seeds kept all promises.
     Alive,
+    /// It was ended after so many seconds: it spins within one poll, or is hardly ever found.
+    Unfinished(u64),
     /// It could not be planted, or does not compile.
     Unusable(String),
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Verdict {
                 write!(f, " | {promise}")
             }
             Self::Alive => f.write_str("- | - | ALIVE"),
+            Self::Unfinished(seconds) => write!(f, "- | - | UNFINISHED after {seconds} s"),
             Self::Unusable(why) => write!(f, "- | - | UNUSABLE: {why}"),
         }
     }
@@ -111,13 +114,7 @@ fn run(sim: &Path, mutant: Option<usize>, first: u64, options: &Options) -> Verd
     }
     let text = match output_within(&mut command, Duration::from_secs(options.patience)) {
         Ok(Some(text)) => text,
-        Ok(None) => {
-            return Verdict::Killed {
-                seed: first,
-                promise: format!("it did not end within {} s", options.patience),
-                small: None,
-            };
-        }
+        Ok(None) => return Verdict::Unfinished(options.patience),
         Err(error) => return Verdict::Unusable(error.to_string()),
     };
     let after = |beginning: &str| {
