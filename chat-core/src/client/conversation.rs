@@ -38,7 +38,8 @@ pub(super) struct Conversation {
     /// Whether there was a session before.
     had_session: bool,
     rooms: BTreeMap<RoomName, Seat>,
-    /// The rooms that are being entered again, by the number of the request.
+    /// The rooms that are being entered again, by the number of the request: in this session, over however many
+    /// connections.
     rejoining: BTreeMap<u64, RoomName>,
     last_number: u64,
     /// Requests without an answer, by number: in the order in which they were made.
@@ -164,7 +165,6 @@ impl Conversation {
     /// There is a connection.
     pub(super) fn connected(&mut self, due: &mut Due) {
         self.own.clear();
-        self.rejoining.clear();
         match &self.token {
             Some(token) => {
                 let seen = |(room, seat): (_, &Seat)| Some((room, seat.seen?));
@@ -567,6 +567,7 @@ impl Conversation {
         if !self.rejoin {
             self.rooms.clear();
         }
+        self.rejoining.clear();
         for (room, seat) in &mut self.rooms {
             seat.is_returning = true;
             self.last_number += 1;
@@ -590,7 +591,14 @@ impl Conversation {
             }
         }
         self.settle(&Fate::Resumed(&welcome.nick, &there), due);
-        self.rooms.retain(|room, _| there.contains(room));
+        self.rejoining
+            .retain(|_, room| self.rooms.contains_key(room));
+        self.rooms.retain(|room, _| {
+            there.contains(room) || self.rejoining.values().any(|rejoined| rejoined == room)
+        });
+        for (&number, room) in &self.rejoining {
+            Own::Rejoin { number, room }.encode(&mut self.own);
+        }
         for room in there {
             self.rooms.entry(room).or_default();
         }
@@ -638,6 +646,7 @@ impl Conversation {
                 (_, Request::Leave(room), Fate::Resumed(_, there)) => {
                     let may_be_entered = joins.iter().any(|(_, joined)| joined == room);
                     if !there.contains(room) && !may_be_entered {
+                        self.rooms.remove(room);
                         Verdict::Answer(Reply::Done)
                     } else {
                         Verdict::Send

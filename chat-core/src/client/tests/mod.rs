@@ -4,6 +4,7 @@ mod accounts;
 mod closing;
 mod cuts;
 mod events;
+mod numbers;
 mod reconnecting;
 mod requests;
 mod world;
