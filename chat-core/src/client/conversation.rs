@@ -493,7 +493,8 @@ impl Conversation {
         if let Some((first, last)) = missed.messages
             && let Some(seat) = self.seat(&missed.room)
         {
-            let begins_anew = std::mem::take(&mut seat.is_returning) && seat.seen >= Some(last);
+            // What was seen is not missed.
+            let begins_anew = std::mem::take(&mut seat.is_returning) && seat.seen >= Some(first);
             let seen = seat.seen.filter(|_| !begins_anew);
             let first = seen.map_or(first, |seen| seen.saturating_add(1));
             missed.messages = (first <= last).then_some((first, last));

@@ -82,12 +82,53 @@ impl Play {
             self.world.time.run();
         }
     }
+
+    fn message(&self, line: usize, number: u64) {
+        self.send(line, &format!(
+            "{{\"event\":\"message\",\"room\":\"rust\",\"number\":{number},\"from\":\"bob\",\"kind\":\"say\",\"text\":\"{number}\",\"time\":\"2026-03-14T15:09:26.535Z\"}}"
+        ));
+    }
+
+    fn missed(&self, line: usize, first: u64, last: u64) {
+        self.send(line, &format!(
+            "{{\"event\":\"missed\",\"room\":\"rust\",\"first\":{first},\"last\":{last},\"presence\":0}}"
+        ));
+    }
 }
 
 fn id_of(said: &str) -> String {
     let line = said.lines().last().unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     line["id"].to_string()
+}
+
+fn numbers(events: &[Event]) -> Vec<(u64, u64)> {
+    let of = |event: &Event| match event {
+        Event::Message(message) => Some((message.number, message.number)),
+        Event::Missed(missed) => missed.messages,
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
+}
+
+#[test]
+fn what_is_missed_in_a_room_that_began_anew_is_told_from_its_own_first_number_on() {
+    let (play, alice, mut events) = Play::new(2);
+    play.join(&alice, 50);
+    // Left and entered again: it began anew, and the answer is lost.
+    let there = alice.clone();
+    let _again = play
+        .world
+        .runtime
+        .spawn(async move { there.join(&room("rust")).await });
+    play.world.time.run();
+    play.lose(0);
+    play.resume(1, "\"rust\"");
+    play.world.heard(&mut events);
+    play.missed(1, 4, 60);
+    play.message(1, 61);
+    let heard = play.world.heard(&mut events);
+    assert_eq!(numbers(&heard), [(4, 60), (61, 61)], "{heard:?}");
 }
 
 #[test]

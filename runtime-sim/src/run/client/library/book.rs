@@ -212,7 +212,7 @@ impl Book {
     fn hears_range(&mut self, room: &RoomName, (first, last): (u64, u64), model: &mut Model) {
         let heard = self.room(room);
         let known = heard.last.replace(last);
-        let begins_anew = heard.may_begin_anew && known >= Some(last);
+        let begins_anew = heard.may_begin_anew && known >= Some(first);
         if let Some(known) = known
             && known + 1 != first
             && !begins_anew
