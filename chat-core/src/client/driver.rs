@@ -199,14 +199,27 @@ fn lost(why: Disconnect) -> Attempt {
     Attempt::Lost { why, lasted: None }
 }
 
-/// Sends the last words and tells the server that nothing more comes.
+/// Sends the last words and tells the server that nothing more comes, for no longer than the client may take to close.
 async fn hang_up(mut stream: impl Duplex, words: &[u8], shared: &Shared, timeout: Duration) {
-    let hang_up = async {
+    let mut hang_up = pin!(async {
         stream.write_all(words).await?;
         stream.close().await
-    };
-    // The server will notice in any case.
-    let _ = shared.runtime.timeout(timeout, hang_up).await;
+    });
+    let patience = after(shared.runtime.now(), timeout);
+    let mut alarm = Alarm::new(&*shared.runtime, patience);
+    poll_fn(|cx| {
+        let close_deadline = shared.with(|state| {
+            state.set_driver(cx.waker());
+            state.close_deadline
+        });
+        let deadline = close_deadline.map_or(patience, |close| close.min(patience));
+        match hang_up.as_mut().poll(cx) {
+            // If it failed, the server will notice in any case.
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => alarm.poll(cx, deadline),
+        }
+    })
+    .await;
 }
 
 /// The output of `future`, or `None` when the client is closed first: because nothing is outstanding, or

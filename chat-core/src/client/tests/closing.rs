@@ -1,7 +1,11 @@
 use std::future::Future;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::io::{AsyncRead, AsyncWrite};
 use serde_json::Value;
 
 use super::world::{World, body, messages, options};
@@ -10,7 +14,7 @@ use crate::hub::HubConfig;
 use crate::message::MessageKind;
 use crate::policy::Credentials;
 use crate::runtime::RuntimeExt;
-use crate::testing::duplex;
+use crate::testing::{TestStream, duplex};
 
 #[test]
 fn closing_waits_for_every_answer_and_says_goodbye() {
@@ -178,4 +182,89 @@ fn a_goodbye_that_is_not_waited_for_is_said_all_the_same() {
     assert!(world.heard(&mut bobs).iter().any(is_quit));
     world.time.advance(HubConfig::default().resume_grace);
     assert!(alice.end().is_some());
+}
+
+/// A stream that takes everything and is never closed.
+struct NeverClosed(TestStream);
+
+impl AsyncRead for NeverClosed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for NeverClosed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn closing_takes_no_longer_than_it_may_when_the_stream_does_not_close() {
+    let world = World::new();
+    let (here, there) = duplex(10_000);
+    world.serve(there).unwrap();
+    let mut options = options("alice");
+    options.close_timeout = Duration::from_secs(2);
+    let runtime = world.runtime.clone();
+    let (alice, _events) = world
+        .wait(async move { Client::connect(NeverClosed(here), options, &runtime).await })
+        .unwrap();
+    let started = crate::runtime::Timer::now(&world.time);
+    world.wait(async move { alice.close().await }).unwrap();
+    let took = crate::runtime::Timer::now(&world.time) - started;
+    assert_eq!(took, Duration::from_secs(2));
+}
+
+#[test]
+fn closing_does_not_wait_for_the_last_words_to_a_server_that_has_refused() {
+    let world = World::new();
+    let connections = Arc::new(std::sync::Mutex::new(0));
+    let (here, there) = duplex(10_000);
+    let (later, refuses) = duplex(10_000);
+    let mut streams = vec![later, here];
+    let connector = {
+        let connections = Arc::clone(&connections);
+        move || {
+            *connections.lock().unwrap() += 1;
+            let stream = streams.pop().map(NeverClosed);
+            async { stream.ok_or(io::ErrorKind::ConnectionRefused.into()) }
+        }
+    };
+    let runtime = world.runtime.clone();
+    let mut options = options("alice");
+    options.close_timeout = Duration::from_secs(2);
+    options.connect_timeout = Duration::from_secs(60);
+    let connect = world
+        .runtime
+        .spawn(async move { Client::reconnecting(connector, options, &runtime).await });
+    there.send("{\"id\":\"hello\",\"ok\":{\"nick\":\"alice\",\"resumed\":false}}\n");
+    let (alice, _events) = world.wait(connect).unwrap().unwrap();
+    there.reset();
+    world.time.run();
+    world.time.advance(Duration::from_secs(1));
+    world.time.run();
+    refuses.send("{\"id\":\"hello\",\"error\":{\"code\":\"denied\",\"text\":\"no\"}}\n");
+    world.time.run();
+    assert_eq!(*connections.lock().unwrap(), 2);
+    let started = crate::runtime::Timer::now(&world.time);
+    let closed = world.wait(async move { alice.close().await });
+    let took = crate::runtime::Timer::now(&world.time) - started;
+    assert!(took <= Duration::from_secs(2), "{took:?} {closed:?}");
 }
