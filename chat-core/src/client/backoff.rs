@@ -11,9 +11,9 @@ use super::random::RandomBits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backoff {
-    /// The ceiling of the first delay. Default: 500 milliseconds.
+    /// The ceiling of the first delay; a millisecond at least. Default: 500 milliseconds.
     pub base: Duration,
-    /// The ceiling of all delays. Default: 30 seconds.
+    /// The ceiling of all delays; a millisecond at least. Default: 30 seconds.
     pub max: Duration,
     /// Whether delays are drawn at random. Without it each is as long as its ceiling. Default: yes.
     pub jitter: bool,
@@ -37,6 +37,9 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// So that time passes between attempts, and a connector that fails at once is not asked without end.
+    const LOWEST_CEILING: Duration = Duration::from_millis(1);
+
     /// The delay before this attempt, of which the first is 1.
     pub(super) fn delay(&self, attempt: u32, random: &mut RandomBits) -> Duration {
         let ceiling = self.ceiling(attempt);
@@ -48,7 +51,8 @@ impl Backoff {
 
     fn ceiling(&self, attempt: u32) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
-        self.base.saturating_mul(1 << doublings).min(self.max)
+        let ceiling = self.base.saturating_mul(1 << doublings).min(self.max);
+        ceiling.max(Self::LOWEST_CEILING)
     }
 }
 

@@ -59,6 +59,9 @@ enum Progress {
 /// How many bytes are read at once.
 const INPUT: usize = 16 * 1024;
 
+/// What is a silence at least: in none at all, a server would be asked for signs of life without end.
+const SHORTEST_SILENCE: Duration = Duration::from_millis(1);
+
 /// How many frames are handled, and how many buffers are written, before others get their turn.
 const BUDGET: usize = 64;
 
@@ -75,7 +78,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Link<'a, S> {
             stream,
             shared,
             runtime,
-            ping_after: options.ping_after,
+            ping_after: options.ping_after.max(SHORTEST_SILENCE),
             ping_timeout: options.ping_timeout,
             decoder: Decoder::new(options.max_line),
             input: vec![0; INPUT].into(),

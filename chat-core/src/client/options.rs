@@ -36,7 +36,7 @@ pub struct ClientOptions {
     pub max_line: usize,
     /// How long it may take to connect and to be welcomed. Default: 10 seconds.
     pub connect_timeout: Duration,
-    /// After how long a silence the server is asked for a sign of life. Default: 30 seconds.
+    /// After how long a silence the server is asked for a sign of life; a millisecond at least. Default: 30 seconds.
     pub ping_after: Duration,
     /// How long the server may take to give it before the connection counts as lost. Default: 10
     /// seconds.

@@ -1,13 +1,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::{AbortHandle, abortable};
 
 use super::world::{Line, World, body, messages, nick, options, room};
-use crate::client::{Client, ClientError, Disconnect, End, Event, Events, RandomBits};
+use crate::client::{Client, ClientError, Disconnect, End, Event, Events, RandomBits, WhenFull};
 use crate::message::MessageKind;
 use crate::runtime::{Runtime, RuntimeExt, Sleep, Spawn, Timer};
 use crate::testing::{TestRuntime, TestStream, at_once, duplex};
@@ -463,4 +464,80 @@ fn a_client_whose_runtime_ends_ends_with_it() {
     );
     let said = world.say(&alice, "rust", "too late");
     assert!(matches!(said, Err(ClientError::Ended(End::Abandoned))));
+}
+
+#[test]
+fn without_a_back_off_time_passes_between_attempts_all_the_same() {
+    let world = World::new();
+    let attempts = Arc::new(Mutex::new(0));
+    let connector = {
+        let attempts = Arc::clone(&attempts);
+        move || {
+            *attempts.lock().unwrap() += 1;
+            assert!(*attempts.lock().unwrap() < 1_000, "without a pause");
+            async { Err::<TestStream, _>(io::ErrorKind::ConnectionRefused.into()) }
+        }
+    };
+    let mut options = options("alice");
+    options.insist = true;
+    options.backoff.base = Duration::ZERO;
+    let runtime = world.runtime.clone();
+    let connecting = async move { Client::reconnecting(connector, options, &runtime).await };
+    assert!(world.now(connecting).is_none());
+    assert_eq!(*attempts.lock().unwrap(), 1);
+}
+
+/// A runtime that does not let anybody look at the clock without end.
+struct Watched {
+    time: TestRuntime,
+    looks: AtomicUsize,
+}
+
+impl Spawn for Watched {
+    fn spawn_detached(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        self.time.spawn_detached(future);
+    }
+
+    fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {
+        work();
+    }
+}
+
+impl Timer for Watched {
+    fn now(&self) -> Instant {
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        assert!(looks < 10_000, "looks at the clock all the time");
+        self.time.now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        self.time.wall_clock()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.time.sleep_until(deadline)
+    }
+}
+
+#[test]
+fn a_client_that_is_full_does_not_ask_for_signs_of_life_without_end() {
+    let world = World::new();
+    let runtime: Arc<dyn Runtime> = Arc::new(Watched {
+        time: world.time.clone(),
+        looks: AtomicUsize::new(0),
+    });
+    let mut options = options("alice");
+    options.ping_after = Duration::ZERO;
+    options.when_full = WhenFull::Backpressure;
+    options.event_capacity = 1;
+    let connector = world.connector([]);
+    let (alice, mut events) = world
+        .wait(async move { Client::reconnecting(connector, options, &runtime).await })
+        .unwrap();
+    // That it is there now is an event of its own, and comes before the answer.
+    let (there, rust) = (alice.clone(), room("rust"));
+    assert!(world.now(async move { there.join(&rust).await }).is_none());
+    world.time.advance(Duration::from_secs(1));
+    let heard = world.heard(&mut events);
+    assert!(matches!(heard[..], [Event::Joined { .. }]), "{heard:?}");
 }
