@@ -459,6 +459,15 @@ impl Conversation {
                     {
                         self.rooms.remove(room);
                     }
+                    // A place that is known may be that of before: the answer that told of it may have been made when
+                    // it was already lost.
+                    Event::Joined { room, nick } if Some(nick) == self.nick.as_ref() => {
+                        if let Some(seat) = self.rooms.get_mut(room)
+                            && !seat.is_returning
+                        {
+                            seat.seen = None;
+                        }
+                    }
                     Event::RoomClosed { room, .. } => {
                         self.rooms.remove(room);
                     }

@@ -199,3 +199,22 @@ fn a_room_that_was_left_meanwhile_is_not_entered_again() {
     assert_eq!(play.said(2), "");
     assert!(alice.joined_rooms().is_empty());
 }
+
+#[test]
+fn a_room_that_was_closed_while_it_was_entered_begins_anew_when_it_is_entered_again() {
+    let (play, alice, mut events) = Play::new(1);
+    // The server has made the answer, and not queued it, when the room is closed by another thread.
+    play.send(
+        0,
+        "{\"event\":\"room_closed\",\"room\":\"rust\",\"reason\":null}",
+    );
+    play.join(&alice, 50);
+    play.send(
+        0,
+        "{\"event\":\"joined\",\"room\":\"rust\",\"nick\":\"alice\"}",
+    );
+    play.join(&alice, 0);
+    play.message(0, 1);
+    let heard = play.world.heard(&mut events);
+    assert_eq!(numbers(&heard), [(1, 1)], "{heard:?}");
+}
