@@ -218,3 +218,22 @@ fn a_room_that_was_closed_while_it_was_entered_begins_anew_when_it_is_entered_ag
     let heard = play.world.heard(&mut events);
     assert_eq!(numbers(&heard), [(1, 1)], "{heard:?}");
 }
+
+#[test]
+fn a_leave_is_asked_for_again_behind_a_join_that_is() {
+    let (play, alice, _events) = Play::new(2);
+    play.said(0);
+    let rust = room("rust");
+    let asked = async move { futures::join!(alice.join(&rust), alice.leave(&rust)) };
+    let asked = play.world.runtime.spawn(asked);
+    let ops = |said: String| {
+        let at = |op| said.find(op).unwrap_or(usize::MAX);
+        at("\"op\":\"join\"") < at("\"op\":\"leave\"") && said.contains("\"leave\"")
+    };
+    assert!(ops(play.said(0)));
+    play.lose(0);
+    play.said(1);
+    play.resume(1, "");
+    assert!(ops(play.said(1)));
+    drop(asked);
+}

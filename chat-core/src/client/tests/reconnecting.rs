@@ -301,6 +301,25 @@ fn after_a_restart_of_the_server_numbers_may_begin_anew() {
 }
 
 #[test]
+fn a_nick_that_was_taken_later_is_the_one_in_a_new_session_too() {
+    let world = World::new();
+    let (alice, mut events, line) = with_line(&world, "alice");
+    let there = alice.clone();
+    world
+        .wait(async move { there.take_nick(nick("carol")).await })
+        .unwrap();
+    world.heard(&mut events);
+    drop(world.stop_server());
+    world.start_server(None);
+    line.cut();
+    world.time.run();
+    world.time.advance(Duration::from_secs(1));
+    let heard = world.heard(&mut events);
+    let is_lost = |event: &Event| matches!(event, Event::SessionLost { nick: called } if *called == nick("carol"));
+    assert!(heard.iter().any(is_lost), "{heard:?}");
+}
+
+#[test]
 fn somebody_else_may_have_taken_the_nick_meanwhile() {
     let world = World::new();
     let (alice, mut events, line) = with_line(&world, "alice");
