@@ -90,6 +90,10 @@ strikes! {
     DeafClient => "reader deaf",
     /// A client sent byte after byte.
     Drip => "bytes dripped",
+    /// A client said nothing for a while where its first byte decides what is spoken.
+    Hesitated => "client silent at first",
+    /// It sent its first byte alone.
+    LoneByte => "first byte alone",
     /// A client sent bytes that mean nothing.
     Rubbish => "rubbish sent",
     /// A client sent a line that is too long.

@@ -449,6 +449,11 @@ fn read(text: &[u8]) -> Result<(String, Value), (String, Refusal)> {
     Ok((request, value))
 }
 
+/// Whether a line is a request, if perhaps not one that can be granted.
+pub(super) fn is_request(line: &[u8]) -> bool {
+    read(line).is_ok()
+}
+
 fn field(request: &Value, name: &str) -> Option<String> {
     request[name].as_str().map(Into::into)
 }

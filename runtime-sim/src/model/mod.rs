@@ -6,6 +6,7 @@
 //! knows what each session has to hear, what has to make way for it, and what the notice of that says. What
 //! is encoded for a session, and what its client receives, must be exactly that, byte for byte.
 
+mod detect;
 mod json;
 mod ledger;
 mod memory;

@@ -6,6 +6,7 @@ use chat_core::framing::Frame;
 use chat_core::protocol::{JsonProtocol, TextProtocol};
 use memchr::memchr;
 
+use super::detect::Detection;
 use super::json::ANY_TEXT;
 use super::outbox::{Entry, Queue};
 use super::promise::Promise;
@@ -42,7 +43,9 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) client: u32,
+    /// What the server takes it to speak.
     pub(crate) tongue: Tongue,
+    pub(super) detection: Detection,
     pub(crate) presence: Presence,
     /// Its place in the hub, until it lets go of that.
     pub(super) session: Option<SessionId>,
@@ -97,10 +100,11 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    fn new(client: u32, tongue: Tongue, prompt: bool, now: u64) -> Self {
+    fn new(client: u32, tongue: Option<Tongue>, prompt: bool, now: u64) -> Self {
         Self {
             client,
-            tongue,
+            tongue: tongue.unwrap_or(Tongue::Text),
+            detection: Detection::of(tongue),
             presence: Presence::New,
             session: None,
             claim: None,
@@ -173,9 +177,20 @@ impl Person {
     /// How long a line may be.
     fn longest(&self) -> usize {
         match self.tongue {
-            Tongue::Text => TextProtocol::MAX_LINE,
-            Tongue::Json => JsonProtocol::MAX_LINE,
+            Tongue::Text if self.detection != Detection::Doubtful => TextProtocol::MAX_LINE,
+            _ => JsonProtocol::MAX_LINE,
         }
+    }
+
+    /// The first byte that the server has not handled.
+    pub(super) fn first_unheard(&self) -> Option<u8> {
+        self.sent.first().copied()
+    }
+
+    /// Notes how much of a line the server may hold.
+    pub(super) fn note_unheard(&mut self) {
+        let unheard = self.sent.len().min(self.longest() + 1);
+        self.most_unheard = self.most_unheard.max(unheard);
     }
 
     /// What the client has not received, for people.
@@ -255,8 +270,8 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 }
 
 impl Model {
-    /// A client has connected.
-    pub(crate) fn connected(&mut self, id: Id, client: u32, tongue: Tongue, prompt: bool) {
+    /// A client has connected to where a protocol is spoken, or to where that is up to the client.
+    pub(crate) fn connected(&mut self, id: Id, client: u32, tongue: Option<Tongue>, prompt: bool) {
         let person = Person::new(client, tongue, prompt, self.now);
         self.people.insert(id, person);
     }
@@ -273,14 +288,6 @@ impl Model {
         if person.too_fast {
             let detail = format!("connection {id} was let in although it came too fast");
             self.breaks(Promise::Reason, detail);
-        }
-    }
-
-    /// The server hears a client for the first time. The time to introduce itself begins anew.
-    pub(crate) fn hears_first_byte(&mut self, id: Id) {
-        let now = self.now;
-        if let Some(person) = self.people.get_mut(&id) {
-            person.opened_at = now;
         }
     }
 
@@ -384,8 +391,7 @@ impl Model {
             && matches!(person.presence, Presence::New | Presence::Open)
         {
             person.sent.extend_from_slice(bytes);
-            let unheard = person.sent.len().min(person.longest() + 1);
-            person.most_unheard = person.most_unheard.max(unheard);
+            person.note_unheard();
             person.skip();
         }
     }

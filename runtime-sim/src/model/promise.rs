@@ -46,7 +46,7 @@ promises! {
     Resume => "a session is kept for its time, for one owner, and whole",
     /// Connections end for a reason.
     Reason => "a connection is closed for a reason that is there",
-    /// Connections are closed, and pinged, when it is time for that, whatever else happens.
+    /// Connections are greeted, pinged and closed when it is time for that, whatever else happens.
     TimeOut => "a connection that is due to time out does so in time",
     /// Connections do not just vanish.
     Silence => "a connection does not end without a word",

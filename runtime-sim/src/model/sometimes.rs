@@ -52,6 +52,12 @@ sometimes! {
     History => "history shown",
     /// A room forgot its oldest message.
     MemoryFull => "message forgotten",
+    /// A client was greeted because it had said nothing for a moment.
+    Greeted => "greeted after a silence",
+    /// It was a program nevertheless.
+    Mistaken => "program taken for a person",
+    /// It was a person whose first line began as a request does.
+    Brace => "person's first line begins with {",
     /// A line was too long.
     TooLong => "line refused for its length",
     /// A line was not UTF-8.

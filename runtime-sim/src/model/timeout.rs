@@ -3,6 +3,7 @@
 //! The model does not set timers. It is shown the clocks of all connections whenever anything happens, however busy
 //! everybody is, and knows until when each of them may have been left as it is.
 
+use super::detect::{Detection, GREETING};
 use super::person::{OBEDIENCE, Person, Presence};
 use super::promise::Promise;
 use super::{Id, Model};
@@ -51,6 +52,9 @@ impl Model {
             && is_late(blocked_at.max(person.opened_at) + write)
         {
             return Some("takes nothing and was not closed");
+        }
+        if person.detection == Detection::Silent && is_late(person.opened_at + GREETING) {
+            return Some("has said nothing and was not greeted");
         }
         if !self.is_registered(id) {
             let due = person.opened_at + limits.registration;

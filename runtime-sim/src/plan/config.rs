@@ -68,6 +68,10 @@ config! {
     library_insist = 0,
     /// `ClientOptions::rejoin`.
     library_rejoin = 1,
+    /// Whether all come to the same listeners, where their first byte decides which protocol is spoken.
+    detect = 0,
+    /// How often of a thousand times a client says nothing for a while when it has connected there.
+    hesitates = 0,
     /// Whether connections are served by a loop of the program's own instead of a `Server`.
     own_loop = 0,
     /// `OutboxLimits::messages`.
@@ -166,6 +170,7 @@ config! {
 
 /// What is a rate, of a thousand times.
 const RATES: &[&str] = &[
+    "hesitates",
     "no_bits",
     "hook_late",
     "hook_denies",
@@ -193,7 +198,7 @@ impl PlanConfig {
             "clients" => (1, 10_000),
             "window" => (1, u64::MAX),
             "json" => (0, 2),
-            "unix" | "own_loop" | "disconnect" | "all_hooks" => (0, 1),
+            "unix" | "detect" | "own_loop" | "disconnect" | "all_hooks" => (0, 1),
             rate if RATES.contains(&rate) => (0, 1_000),
             _ => (0, u64::MAX),
         };

@@ -59,6 +59,7 @@ impl Plan {
             plan.draw_interrupted(&mut random);
             plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
             plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload));
+            plan.draw_detection(&mut Random::new(seed ^ 0xde7e, Purpose::Workload));
         }
         plan
     }
@@ -104,6 +105,14 @@ impl Plan {
         maybe(&mut config.library_attempts, &[1, 3, 10]);
         maybe(&mut config.library_insist, &[1]);
         maybe(&mut config.library_rejoin, &[0]);
+    }
+
+    /// Whether both protocols are served on the same listeners, and how often clients hesitate there.
+    fn draw_detection(&mut self, random: &mut Random) {
+        self.config.detect = *random.pick(&[0, 0, 1]);
+        if self.config.detect > 0 {
+            self.config.hesitates = *random.pick(&[0, 50, 300, 800]);
+        }
     }
 
     /// How much memory there is: as much as one likes in most plans.

@@ -5,7 +5,8 @@ use crate::policy::Policy;
 const OTHER_SEEDS: std::ops::Range<u64> = 0..8;
 
 /// The highest rates that plans are drawn with.
-const MOST: [(&str, u64); 16] = [
+const MOST: [(&str, u64); 17] = [
+    ("hesitates", 800),
     ("hook_late", 30),
     ("hook_denies", 30),
     ("hook_silent", 30),

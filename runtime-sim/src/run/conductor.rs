@@ -14,7 +14,7 @@ use super::errors::Errors;
 use super::hook::Hook;
 use super::program::{Listeners, Program};
 use super::report::Report;
-use super::server::{Host, HubTapped, Tapped, grace, hub_config};
+use super::server::{Host, HubTapped, Tapped, decision, grace, hub_config};
 use super::witness::Stage;
 use crate::model::{Broken, Limits, Model, Presence, Promise, Tongue};
 use crate::plan::{Action, FaultKind, Plan, PlanConfig};
@@ -151,6 +151,7 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     let eyes = HubTapped {
         stage: stage.clone(),
         grace: grace(&plan.config),
+        decision: decision(&plan.config),
     };
     let hub = Arc::new(Hub::with_token_source(
         Arc::new(eyes),
@@ -159,17 +160,24 @@ async fn conduct(plan: &Plan, stage: &Stage) {
         token_bits(plan, stage),
     ));
     stage.shows(&hub);
+    let detects = plan.config.detect > 0;
     let places = [
         places(Tongue::Text, 8080, &plan.config),
-        places(Tongue::Json, 8081, &plan.config),
+        places(
+            Tongue::Json,
+            if detects { 8080 } else { 8081 },
+            &plan.config,
+        ),
     ];
     let mut listeners = Vec::new();
-    for Places { tongue, tcp, unix } in &places {
-        let listener = runtime.bind_tcp(*tcp).await;
-        listeners.push((*tongue, listener.expect("a new machine has all ports free")));
-        if let Some(path) = unix {
+    for place in &places[..if detects { 1 } else { places.len() }] {
+        let listener = runtime.bind_tcp(place.tcp).await;
+        let listener = listener.expect("a new machine has all ports free");
+        listeners.push((place.served(), listener));
+        if let Some(path) = &place.unix {
             let listener = runtime.bind_unix(path).await;
-            listeners.push((*tongue, listener.expect("a new machine has no files")));
+            let listener = listener.expect("a new machine has no files");
+            listeners.push((place.served(), listener));
         }
     }
     let mut host = Some(Host::start(&plan.config, &hub, &tapped, stage, listeners));
@@ -249,6 +257,7 @@ async fn conduct(plan: &Plan, stage: &Stage) {
 fn places(tongue: Tongue, port: u16, config: &PlanConfig) -> Places {
     Places {
         tongue,
+        detects: config.detect > 0,
         tcp: ([127, 0, 0, 1], port).into(),
         unix: (config.unix > 0).then(|| PathBuf::from(format!("/run/chat-{port}.sock"))),
     }
@@ -302,7 +311,7 @@ fn start_clients(plan: &Plan, stage: &Stage, places: &[Places; 2]) -> Clients {
         if theirs.is_empty() {
             continue;
         }
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::of(&plan.config));
         let tongue = tongue(number, &plan.config);
         let places = places.iter().find(|places| places.tongue == tongue);
         let places = places.expect("there are places for both").clone();

@@ -70,8 +70,9 @@ impl Timer for Tapped {
 /// to come back. So the model learns of what happens to a session while no connection has it.
 pub(super) struct HubTapped {
     pub(super) stage: Stage,
-    /// How long a session is kept: as no other time that the hub waits for.
+    /// How long a session is kept, and how long a decision is waited for: as no other time that the hub waits for.
     pub(super) grace: Duration,
+    pub(super) decision: Duration,
 }
 
 impl Spawn for HubTapped {
@@ -111,7 +112,9 @@ impl Timer for HubTapped {
         let mut model = self.stage.model();
         let what_for = if deadline == runtime.now() + self.grace {
             WhatFor::Return(model.begins_grace())
-        } else if let Some(id) = model.handling {
+        } else if let Some(id) = model.handling
+            && deadline == runtime.now() + self.decision
+        {
             WhatFor::Decision(id)
         } else {
             return sleep;
@@ -214,7 +217,7 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
     hub.max_rooms = small(config.max_rooms);
     hub.max_members_per_room = small(config.max_members);
     hub.presence_delay = ms(config.presence_ms);
-    hub.decision_timeout = ms(config.decision_ms);
+    hub.decision_timeout = decision(config);
     hub.resume_grace = grace(config);
     hub.max_parked = small(config.max_parked);
     hub.max_rooms_per_session = small(config.max_rooms_each);
@@ -227,6 +230,11 @@ pub(super) fn hub_config(config: &PlanConfig) -> HubConfig {
 /// How long a session is kept. No other time that there is has an odd nanosecond.
 pub(super) fn grace(config: &PlanConfig) -> Duration {
     ms(config.grace_ms) + Duration::from_nanos(1)
+}
+
+/// How long a decision is waited for. No other time that there is has two nanoseconds.
+pub(super) fn decision(config: &PlanConfig) -> Duration {
+    ms(config.decision_ms) + Duration::from_nanos(2)
 }
 
 fn connection_config(config: &PlanConfig) -> ConnectionConfig {
@@ -247,7 +255,7 @@ impl Host {
         hub: &Hub,
         runtime: &Arc<dyn Runtime>,
         stage: &Stage,
-        listeners: Vec<(Tongue, SimListener)>,
+        listeners: Vec<(Option<Tongue>, SimListener)>,
     ) -> Self {
         if config.own_loop > 0 {
             let own = OwnLoop {
@@ -376,7 +384,8 @@ impl OwnLoop {
 
 /// Serves whoever comes to one listener.
 struct Acceptor {
-    tongue: Tongue,
+    /// What is spoken there; `None` where that is up to the peer.
+    tongue: Option<Tongue>,
     hub: Hub,
     runtime: Arc<dyn Runtime>,
     config: ConnectionConfig,

@@ -5,7 +5,7 @@ use chat_core::event::CloseReason;
 use chat_core::framing::Frame;
 use chat_core::hub::{Hub, HubError};
 use chat_core::name::RoomName;
-use chat_core::protocol::{Delivery, Flow, JsonProtocol, Protocol, TextProtocol};
+use chat_core::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, Protocol, TextProtocol};
 use chat_core::session::{Done, Session};
 use chat_core::store::HistoryRange;
 
@@ -83,7 +83,8 @@ impl Stage {
 /// A protocol as it is, with somebody who listens at both of its ends.
 pub(super) struct Witness {
     protocol: Box<dyn Protocol + Send>,
-    tongue: Tongue,
+    /// What is spoken; `None` where that is up to the peer.
+    tongue: Option<Tongue>,
     id: Id,
     stage: Stage,
     opened: bool,
@@ -97,12 +98,13 @@ enum Step {
 }
 
 impl Witness {
-    pub(super) fn new(stage: Stage, id: Id, tongue: Tongue) -> Self {
+    pub(super) fn new(stage: Stage, id: Id, tongue: Option<Tongue>) -> Self {
         stage.model().witnesses += 1;
         Self {
             protocol: match tongue {
-                Tongue::Text => Box::new(TextProtocol::default()),
-                Tongue::Json => Box::new(JsonProtocol::default()),
+                Some(Tongue::Text) => Box::new(TextProtocol::default()),
+                Some(Tongue::Json) => Box::new(JsonProtocol::default()),
+                None => Box::new(DetectProtocol::default()),
             },
             tongue,
             id,
@@ -114,6 +116,28 @@ impl Witness {
 }
 
 impl Witness {
+    /// The protocol does something before the first frame; by that the peer `comes_in` as a person, or does not.
+    fn begins(
+        &mut self,
+        comes_in: bool,
+        begin: impl FnOnce(&mut Box<dyn Protocol + Send>) -> Flow,
+    ) -> Flow {
+        {
+            let mut model = self.stage.model();
+            model.rulings.clear();
+            model.handling = Some(self.id);
+        }
+        let flow = begin(&mut self.protocol);
+        let stage = self.stage.clone();
+        let mut model = stage.model();
+        model.handling = None;
+        if comes_in {
+            self.enters(&mut model, &flow);
+        }
+        model.rulings.clear();
+        flow
+    }
+
     /// A person comes in, as far as that is decided.
     fn enters(&mut self, model: &mut Model, flow: &Flow) {
         let waits = *flow == Flow::Wait;
@@ -132,21 +156,9 @@ impl Protocol for Witness {
 
     fn open(&mut self, session: &mut Session) -> Flow {
         self.opened = true;
-        {
-            let mut model = self.stage.model();
-            model.rulings.clear();
-            model.handling = Some(self.id);
-            model.opens(self.id);
-        }
-        let flow = self.protocol.open(session);
-        let stage = self.stage.clone();
-        let mut model = stage.model();
-        model.handling = None;
-        if self.tongue == Tongue::Text {
-            self.enters(&mut model, &flow);
-        }
-        model.rulings.clear();
-        flow
+        self.stage.model().opens(self.id);
+        let comes_in = self.tongue == Some(Tongue::Text);
+        self.begins(comes_in, |protocol| protocol.open(session))
     }
 
     fn greeting_delay(&self) -> Option<Duration> {
@@ -154,12 +166,15 @@ impl Protocol for Witness {
     }
 
     fn handle_silence(&mut self, session: &mut Session) -> Flow {
-        self.protocol.handle_silence(session)
+        self.stage.model().greets(self.id);
+        self.begins(true, |protocol| protocol.handle_silence(session))
     }
 
     fn handle_first_byte(&mut self, byte: u8, session: &mut Session) -> Flow {
-        self.stage.model().hears_first_byte(self.id);
-        self.protocol.handle_first_byte(byte, session)
+        let comes_in = self.stage.model().hears_first_byte(self.id, byte);
+        self.begins(comes_in, |protocol| {
+            protocol.handle_first_byte(byte, session)
+        })
     }
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
@@ -173,6 +188,7 @@ impl Protocol for Witness {
         let mut model = self.stage.model();
         model.handling = None;
         let line = model.framed(self.id, &frame);
+        let line = model.decides_by(self.id, line);
         // What is decided already when something has to be waited for is the first of two things: that a person
         // gets a nick, and with it into the first room.
         model.entering_waits = flow == Flow::Wait && !model.rulings.is_empty();

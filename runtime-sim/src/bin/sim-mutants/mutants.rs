@@ -965,4 +965,32 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"            let _ = alarm.poll(cx, deadline);
 "#,
     },
+    Mutant {
+        name: "whoever was greeted is a person for good",
+        file: "protocol/detect.rs",
+        from: r#"                self.spoken = Spoken::Open;"#,
+        to: r#"                self.spoken = Spoken::Text;"#,
+    },
+    Mutant {
+        name: "a program that was taken for a person stays as one",
+        file: "protocol/detect.rs",
+        from: r#"                session.quit(None);
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a line that begins with { makes a person a program",
+        file: "protocol/detect.rs",
+        from: r#"            Frame::Line(line) if JsonProtocol::is_request(line) => {"#,
+        to: r#"            Frame::Line(line) if line.first() == Some(&b'{') => {"#,
+    },
+    Mutant {
+        name: "who has spoken is greeted all the same",
+        file: "connection/driver/watch.rs",
+        from: r#"        if !self.introduced
+            && !self.greeted
+"#,
+        to: r#"        if !self.greeted
+"#,
+    },
 ];

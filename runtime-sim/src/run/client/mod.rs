@@ -23,7 +23,7 @@ use super::witness::Stage;
 use crate::SimStream;
 use crate::model::Tongue;
 use crate::net::Place;
-use crate::plan::{Action, Operation};
+use crate::plan::{Action, Operation, PlanConfig};
 use crate::random::{Purpose, Random};
 use crate::strikes::Strike;
 use crate::trace::What;
@@ -32,11 +32,18 @@ use crate::trace::What;
 #[derive(Clone)]
 pub(super) struct Places {
     pub(super) tongue: Tongue,
+    /// Whether their first byte decides there what is spoken.
+    pub(super) detects: bool,
     pub(super) tcp: SocketAddr,
     pub(super) unix: Option<PathBuf>,
 }
 
 impl Places {
+    /// The protocol that is spoken there; `None` where that is up to the client.
+    pub(super) fn served(&self) -> Option<Tongue> {
+        (!self.detects).then_some(self.tongue)
+    }
+
     /// Where one of the clients connects to.
     fn of(&self, client: u32) -> Place {
         match &self.unix {
@@ -55,9 +62,29 @@ pub(super) struct Shared {
     pub(super) calm: AtomicBool,
     /// Whether all operations are done.
     pub(super) done: AtomicBool,
+    /// How often of a thousand times the client hesitates when it has connected.
+    hesitates: u32,
 }
 
 impl Shared {
+    pub(super) fn of(config: &PlanConfig) -> Self {
+        Self {
+            hesitates: u32::try_from(config.hesitates).unwrap_or(u32::MAX),
+            ..Self::default()
+        }
+    }
+
+    /// How long a client says nothing that has just connected, if it hesitates: not for long enough to be greeted, for
+    /// about so long, or for longer.
+    fn hesitation(&self, random: &mut Random) -> Option<Duration> {
+        let may = self.hesitates > 0 && !self.calm.load(Ordering::Relaxed);
+        if !may || !random.per_mille(self.hesitates) {
+            return None;
+        }
+        let (least, most) = *random.pick(&[(1, 290), (290, 310), (310, 1_500)]);
+        Some(Duration::from_millis(random.between(least, most)))
+    }
+
     fn pause_until(&self, until: Duration) {
         let until = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
         self.paused_until.store(until, Ordering::Relaxed);
@@ -333,12 +360,12 @@ impl Client {
         let runtime = self.stage.runtime().clone();
         let stream = runtime.connect_as(Some(self.number), place).await?;
         let id = stream.id();
-        let tongue = self.places.tongue;
+        let tongue = self.places.served();
         self.stage
             .model()
             .connected(id, self.number, tongue, self.prompt);
         let over = Arc::new(AtomicBool::new(false));
-        let mut notebook = self.notebook.open().next();
+        let mut notebook = self.notebook.open().next(self.places.detects);
         notebook.given_up = false;
         let pages = Pages(Arc::new(Mutex::new(notebook)));
         let reader = Reader {
@@ -355,11 +382,43 @@ impl Client {
         self.introduce_itself().await
     }
 
-    /// Says hello, where that is what one does.
+    /// Says hello, where that is what one does: perhaps not at once, and not all of it.
     async fn introduce_itself(&mut self) -> io::Result<()> {
-        if self.places.tongue == Tongue::Text {
-            return Ok(());
+        let hesitation = self.shared.hesitation(&mut self.random);
+        if let Some(wait) = hesitation {
+            self.struck(Strike::Hesitated);
+            self.stage.runtime().sleep(wait).await;
         }
+        let words = match self.places.tongue {
+            Tongue::Text => self.first_words(hesitation),
+            Tongue::Json => self.hello(),
+        };
+        let mut words = words.as_bytes();
+        if hesitation.is_some()
+            && let Some((first, rest)) = words.split_first()
+            && self.random.below(2) == 0
+        {
+            self.struck(Strike::LoneByte);
+            self.write(&[*first]).await?;
+            let wait = Duration::from_millis(self.random.between(1, 400));
+            self.stage.runtime().sleep(wait).await;
+            words = rest;
+        }
+        self.write(words).await
+    }
+
+    /// What a person says to a greeting, now and then: something that begins as a request does.
+    fn first_words(&mut self, hesitation: Option<Duration>) -> String {
+        let greeted = hesitation.is_some_and(|wait| wait > Duration::from_millis(310));
+        if !greeted || self.random.below(4) > 0 {
+            return String::new();
+        }
+        let lens = [10, 4_090, 4_095, 4_096, 5_000, 32 * 1_024, 33 * 1_024];
+        let len = *self.random.pick(&lens);
+        format!("{{{}\n", self.words.whole_text(len))
+    }
+
+    fn hello(&mut self) -> String {
         let (stale, hello) = {
             let mut notebook = self.notebook.open();
             let stale = notebook.token_is_stale && notebook.has_session();
@@ -372,7 +431,7 @@ impl Client {
         if stale {
             self.struck(Strike::StaleToken);
         }
-        self.write(hello.as_bytes()).await
+        hello
     }
 
     /// Drops the connection.

@@ -41,6 +41,10 @@ pub(super) struct Notebook {
     /// Whether another connection has taken the session.
     pub(super) given_up: bool,
     partial: Vec<u8>,
+    /// Whether what comes may be for the person that the server has taken it for.
+    may_be_mistaken: bool,
+    /// Whether it may even be in text.
+    may_be_text: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,8 +121,8 @@ struct Refused<'a> {
 }
 
 impl Notebook {
-    /// What is known on the next connection.
-    pub(super) fn next(&self) -> Self {
+    /// What is known on the next connection, to a server that `detects` what is spoken or does not need to.
+    pub(super) fn next(&self, detects: bool) -> Self {
         let outstanding = self
             .outstanding
             .iter()
@@ -147,6 +151,8 @@ impl Notebook {
             greeting: Greeting::Missing,
             outstanding: VecDeque::new(),
             partial: Vec::new(),
+            may_be_mistaken: detects,
+            may_be_text: detects,
             unanswered,
             ..self.clone()
         }
@@ -401,9 +407,20 @@ impl Notebook {
     }
 
     fn hears_line(&mut self, line: &[u8], model: &mut Model) {
+        self.may_be_text &= line.first() != Some(&b'{');
+        if self.may_be_text {
+            return;
+        }
         match serde_json::from_slice::<Heard<'_>>(line) {
-            Ok(heard) if heard.event.is_some() => self.hears_event(&heard, line, model),
-            Ok(heard) => self.hears_answer(heard, line, model),
+            Ok(heard) if heard.event.is_some() => {
+                if !self.may_be_mistaken {
+                    self.hears_event(&heard, line, model);
+                }
+            }
+            Ok(heard) => {
+                self.may_be_mistaken = false;
+                self.hears_answer(heard, line, model);
+            }
             Err(error) => {
                 let detail = format!("{} is no frame: {error}", text(line));
                 model.breaks(Promise::Answers, detail);

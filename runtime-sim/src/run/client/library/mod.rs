@@ -19,7 +19,7 @@ use futures::future::join_all;
 use tap::{Lines, Tap};
 
 use super::{Places, Shared, Words, count, nick};
-use crate::model::{Promise, Tongue};
+use crate::model::Promise;
 use crate::plan::{Action, Operation, PlanConfig};
 use crate::random::{Purpose, Random};
 use crate::run::witness::Stage;
@@ -44,6 +44,8 @@ pub(in crate::run) struct Program {
     places: Places,
     shared: Arc<Shared>,
     random: Random,
+    /// Decides how long it hesitates.
+    moods: Random,
     words: Words,
     prompt: bool,
     config: PlanConfig,
@@ -95,6 +97,7 @@ impl Program {
             places,
             shared,
             random: Random::new(seed, Purpose::Workload),
+            moods: Random::new(seed ^ 0x4e51, Purpose::Workload),
             words: Words::of(number),
             prompt,
             config: config.clone(),
@@ -262,13 +265,16 @@ impl Program {
     }
 
     /// Connects as the library asks for it.
-    fn connector(&self, lines: &Lines, backoff: &Backoff) -> impl Connector {
+    fn connector(&mut self, lines: &Lines, backoff: &Backoff) -> impl Connector {
         let least = (!backoff.jitter).then_some(backoff.base);
         let (number, prompt) = (self.number, self.prompt);
+        let shared = Arc::clone(&self.shared);
+        let mut moods = Random::new(self.moods.bits(), Purpose::Workload);
         let (stage, places, lines) = (self.stage.clone(), self.places.clone(), lines.clone());
         move || {
             let (stage, lines) = (stage.clone(), lines.clone());
-            let place = places.of(number);
+            let (place, served) = (places.of(number), places.served());
+            let hesitation = shared.hesitation(&mut moods);
             let now = stage.runtime().elapsed();
             if let (Some(ended), Some(least)) = (lines.begin(), least)
                 && now < ended + least
@@ -282,8 +288,15 @@ impl Program {
                 lines.end(runtime.elapsed());
                 let stream = connected?;
                 let id = stream.id();
-                stage.model().connected(id, number, Tongue::Json, prompt);
-                io::Result::Ok(Tap::new(stream, stage, lines))
+                // Whoever hesitates does not listen meanwhile.
+                let prompt = prompt && hesitation.is_none();
+                stage.model().connected(id, number, served, prompt);
+                let tap = Tap::new(stream, stage.clone(), lines);
+                if let Some(wait) = hesitation {
+                    runtime.shared.core().struck(Strike::Hesitated);
+                    runtime.sleep(wait).await;
+                }
+                io::Result::Ok(tap)
             }
         }
     }
