@@ -22,13 +22,13 @@ pub struct Readiness {
 pub enum Waiting {
     /// Asleep, until the kernel wakes it. Whoever writes to a socket pays for the waking.
     Asleep,
-    /// Awake, with a look every [`LOOK`], so that a writer pays for nothing but writing. It takes all of a processor.
+    /// Awake, with a look every 50 µs, so that a writer pays for nothing but writing. It takes all of a processor.
     Awake,
 }
 
 /// How long somebody who is awake waits between two looks. Looking all the time would have reader and writer of a socket get in each
 /// other's way.
-pub const LOOK: Duration = Duration::from_micros(50);
+const LOOK: Duration = Duration::from_micros(50);
 
 /// What a socket is watched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

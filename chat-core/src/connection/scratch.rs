@@ -38,9 +38,7 @@ impl Scratch {
 
     pub(super) fn give_back(mut self: Box<Self>) {
         self.output.clear();
-        if self.output.capacity() > 2 * Self::OUTPUT {
-            self.output.shrink_to(2 * Self::OUTPUT);
-        }
+        self.output.shrink_to(2 * Self::OUTPUT);
         self.taken.clear();
         self.tally = Tally::default();
         SPARE.set(Some(self));

@@ -709,7 +709,7 @@ impl State {
         if self.queue.capacity() > IDLE_CAPACITY && taken.is_empty() {
             *taken = std::mem::take(&mut self.queue);
         } else {
-            // They are few, most often one.
+            // Most often it is one.
             while let Some(entry) = self.queue.pop_front() {
                 taken.push_back(entry);
             }
