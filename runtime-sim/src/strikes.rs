@@ -28,6 +28,8 @@ strikes! {
     PriorityChange => "priority changed",
     /// A timer went off late.
     TimerSkew => "timer late",
+    /// A task that asked to be woken later had to wait for that.
+    LateWake => "task woken late",
     /// The wall clock was set back.
     WallClockBack => "wall clock set back",
     /// A read got less than there was.

@@ -38,6 +38,8 @@ pub struct Rates {
     pub coalesce: u32,
     /// A timer goes off late.
     pub timer_skew: u32,
+    /// A task that is to be woken later is not woken soon.
+    pub late_wake: u32,
 }
 
 impl Default for Rates {
@@ -58,6 +60,7 @@ impl Default for Rates {
             split: 0,
             coalesce: 0,
             timer_skew: 0,
+            late_wake: 0,
         }
     }
 }

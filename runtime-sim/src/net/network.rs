@@ -128,6 +128,10 @@ impl Network {
         }
     }
 
+    pub(crate) fn rates(&self) -> Rates {
+        self.rates
+    }
+
     pub(crate) fn timer_skew(&mut self) -> u64 {
         if self.random.per_mille(self.rates.timer_skew) {
             self.random.between(1, 20_000_000)

@@ -166,6 +166,8 @@ config! {
     coalesce = 0,
     /// `Rates::timer_skew`.
     timer_skew = 0,
+    /// `Rates::late_wake`.
+    late_wake = 0,
 }
 
 /// What is a rate, of a thousand times.
@@ -189,6 +191,7 @@ const RATES: &[&str] = &[
     "split",
     "coalesce",
     "timer_skew",
+    "late_wake",
 ];
 
 impl PlanConfig {
@@ -229,6 +232,7 @@ impl PlanConfig {
             split: rate(self.split),
             coalesce: rate(self.coalesce),
             timer_skew: rate(self.timer_skew),
+            late_wake: rate(self.late_wake),
         }
     }
 }

@@ -60,6 +60,8 @@ impl Plan {
             plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
             plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload));
             plan.draw_detection(&mut Random::new(seed ^ 0xde7e, Purpose::Workload));
+            let mut random = Random::new(seed ^ 0x1a7e, Purpose::Workload);
+            plan.config.late_wake = *random.pick(&[0, 0, 0, 10, 200]);
         }
         plan
     }

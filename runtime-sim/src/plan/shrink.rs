@@ -5,7 +5,7 @@ use crate::policy::Policy;
 const OTHER_SEEDS: std::ops::Range<u64> = 0..8;
 
 /// The highest rates that plans are drawn with.
-const MOST: [(&str, u64); 17] = [
+const MOST: [(&str, u64); 18] = [
     ("hesitates", 800),
     ("hook_late", 30),
     ("hook_denies", 30),
@@ -23,6 +23,7 @@ const MOST: [(&str, u64); 17] = [
     ("split", 200),
     ("coalesce", 200),
     ("timer_skew", 200),
+    ("late_wake", 200),
 ];
 
 /// Makes a plan smaller as long as `fails` says that it still fails in the same way: drops clients,

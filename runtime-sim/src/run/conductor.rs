@@ -114,7 +114,8 @@ fn limits(plan: &Plan) -> Limits {
 /// time under way, some of these where the window is smaller than what is said, and a millisecond.
 fn promptness(plan: &Plan) -> Option<u64> {
     let config = &plan.config;
-    let strange = config.stalled_flush + config.split + config.coalesce + config.timer_skew;
+    let late = config.timer_skew + config.late_wake;
+    let strange = config.stalled_flush + config.split + config.coalesce + late;
     let hooked = config.hook_late + config.hook_silent;
     let starved = matches!(config.policy, Policy::Starve { .. });
     let under_way = 1_000 * (config.latency + config.jitter);

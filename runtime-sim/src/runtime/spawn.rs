@@ -2,12 +2,17 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::Waker;
 
 use async_task::Runnable;
 use chat_core::runtime::{Origin, Spawn};
 
 use super::sim::{SimRuntime, World};
-use super::state::{Ready, Shared, TaskId};
+use super::state::{Due, Ready, Shared, TaskId};
+use crate::strikes::Strike;
+
+/// How many nanoseconds later a task may be woken that asks for that.
+const LATEST_WAKE: u64 = 5_000_000;
 
 impl SimRuntime {
     /// As [`Spawn::spawn_detached`], with a name for reports.
@@ -65,6 +70,20 @@ impl Spawn for SimRuntime {
         future: Pin<Box<dyn Future<Output = ()> + Send>>,
     ) {
         self.start(Some(origin.name), Some(origin.location), future);
+    }
+
+    /// Wakes at once, as all that can run is run in any order, or after a while.
+    fn wake_later(&self, waker: &Waker) {
+        let rate = self.shared.network().rates().late_wake;
+        let mut core = self.shared.core();
+        if core.random.per_mille(rate) {
+            core.struck(Strike::LateWake);
+            let at = core.now + core.random.between(1, LATEST_WAKE);
+            core.schedule(at, Due::Wake(waker.clone()));
+            return;
+        }
+        drop(core);
+        waker.wake_by_ref();
     }
 
     #[expect(clippy::disallowed_methods, reason = "an open world has threads")]
