@@ -209,7 +209,9 @@ impl Conversation {
                 handled.map_err(Disconnect::BadFrame)
             }
             Frame::Event(event) => {
-                self.handle_event(event, events, due);
+                if self.has_session() {
+                    self.handle_event(event, events, due);
+                }
                 Ok(())
             }
             Frame::Closing { .. } if self.stage == Stage::Quitting => {
@@ -223,6 +225,15 @@ impl Conversation {
             }
             Frame::Unknown => Ok(()),
         }
+    }
+
+    /// Whether the connection has the session. What comes before is for the person that the server took the peer for, if
+    /// the first line was late.
+    fn has_session(&self) -> bool {
+        !matches!(
+            self.stage,
+            Stage::LoggingIn | Stage::Greeting | Stage::Resuming
+        )
     }
 
     /// Appends what is to be sent: about as much as goes into one write.

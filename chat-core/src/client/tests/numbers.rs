@@ -112,6 +112,19 @@ fn numbers(events: &[Event]) -> Vec<(u64, u64)> {
 }
 
 #[test]
+fn what_comes_before_the_session_is_for_somebody_else() {
+    let (play, client, mut events) = Play::new(2);
+    play.join(&client, 4);
+    play.lose(0);
+    // The server took the second connection for a person's, as its first line was late.
+    play.message(1, 6);
+    play.resume(1, "\"rust\"");
+    play.message(1, 5);
+    play.message(1, 6);
+    assert_eq!(numbers(&play.world.heard(&mut events)), [(5, 5), (6, 6)]);
+}
+
+#[test]
 fn what_is_missed_in_a_room_that_began_anew_is_told_from_its_own_first_number_on() {
     let (play, alice, mut events) = Play::new(2);
     play.join(&alice, 50);
