@@ -179,6 +179,7 @@ impl Conversation {
     /// There is no connection any more.
     pub(super) fn disconnected(&mut self) {
         self.own.clear();
+        self.settled.lose_answers();
         self.stage = Stage::Down;
     }
 

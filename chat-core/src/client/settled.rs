@@ -4,7 +4,8 @@ use crate::name::RoomName;
 
 /// Which of a client's messages have their answer, so that the server need not recognize them any more.
 ///
-/// Messages go by the number in their name; those of one room are said in the order of these.
+/// Messages go by the number in their name. Over one connection those of one room are said in the order of these. Not so
+/// those whose answers were lost with a connection: one may have been refused and be said after another one that was said.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     rooms: BTreeMap<RoomName, InRoom>,
@@ -16,6 +17,8 @@ struct InRoom {
     open: BTreeSet<u64>,
     /// Those that were said, and of which the server has not been told that this is known.
     said: BTreeSet<u64>,
+    /// Those up to this one that are open may have been said before any that was answered.
+    unsure: u64,
 }
 
 impl Settled {
@@ -41,10 +44,24 @@ impl Settled {
         }
     }
 
+    /// The connection was lost, and answers with it.
+    pub(super) fn lose_answers(&mut self) {
+        for room in self.rooms.values_mut() {
+            room.unsure = room.open.last().copied().unwrap_or_default();
+        }
+    }
+
     /// The last message in `room` that the server remembers and before which none is open, if the server
-    /// has not been told of it.
+    /// has not been told of it. With it the server forgets all that was said before.
     pub(super) fn take(&mut self, room: &RoomName) -> Option<u64> {
         let in_room = self.rooms.get_mut(room)?;
+        if in_room
+            .open
+            .first()
+            .is_some_and(|&open| open <= in_room.unsure)
+        {
+            return None;
+        }
         let end = in_room.open.first().copied().unwrap_or(u64::MAX);
         let later = in_room.said.split_off(&end);
         std::mem::replace(&mut in_room.said, later).last().copied()
@@ -59,6 +76,20 @@ impl Settled {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_settled_while_what_was_said_first_may_be_open() {
+        let room = RoomName::general();
+        let mut settled = Settled::default();
+        (1..=2).for_each(|number| settled.open(&room, number));
+        // The first was refused and the second said, and neither answer came; now the first is said, too.
+        settled.lose_answers();
+        settled.open(&room, 3);
+        settled.close(&room, 1, true);
+        assert_eq!(settled.take(&room), None, "it would forget the second");
+        settled.close(&room, 2, true);
+        assert_eq!(settled.take(&room), Some(2));
+    }
 
     #[test]
     fn what_lies_before_the_first_open_message_is_settled() {

@@ -241,6 +241,8 @@ impl Book {
             let heard = self.room(room);
             heard.last = Some(range.1);
             heard.gaps.push(range);
+            // From the lowest to the highest: so many may have been in two beginnings of the room as well.
+            heard.may_begin_anew = true;
         }
         if only_messages {
             return;
