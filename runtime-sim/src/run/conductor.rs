@@ -220,7 +220,7 @@ async fn conduct(plan: &Plan, stage: &Stage) {
     come_to_rest(stage, &clients, DRAIN + rated).await;
     if plan.config.library > 0 {
         // A client of the library's that has no time to close is gone when it has said goodbye, which the server has to see.
-        runtime.sleep(Duration::from_secs(1)).await;
+        come_to_rest(stage, &clients, DRAIN + rated).await;
     }
     check_rest(stage, &hub, host.is_some());
 

@@ -133,9 +133,10 @@ fn without_a_delay_everything_is_told_at_once() {
 
 #[test]
 fn what_waits_for_a_subscription_goes_with_it() {
-    let mut config = HubConfig::default();
-    config.empty_rooms = 0;
-    let hub = hub_with(config);
+    let hub = hub_with(HubConfig {
+        empty_rooms: 0,
+        ..HubConfig::default()
+    });
     let mut rust = hub.subscribe(&room("rust"));
     assert!(rust.next().now_or_never().is_none());
     drop(join(&hub, "alice", &["rust"]));
