@@ -315,8 +315,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "who comes and goes is not told of",
         file: "hub/coalescing.rs",
-        from: r#"        waiting.iter().for_each(|outbox| outbox.wake_at_last());"#,
-        to: r#"        drop(waiting);"#,
+        from: r#"        there.for_each(|outbox| outbox.wake_at_last());"#,
+        to: r#"        drop(there);"#,
     },
     Mutant {
         name: "an alarm is set once",
