@@ -68,6 +68,11 @@ fn a_plan_that_makes_no_sense_is_refused_with_its_line() {
             "line 2: clients has to be from 1 to 10000",
         ),
         ("set window 0", "line 1: window has to be at least 1"),
+        ("set library 3", "line 1: library has to be from 0 to 2"),
+        (
+            "set library_events 0",
+            "line 1: library_events has to be at least 1",
+        ),
         ("set split 1001", "line 1: split has to be from 0 to 1000"),
         (
             "set latency 1\n\nset latency 1",

@@ -604,6 +604,7 @@ impl Conversation {
         self.token = welcome.token;
         self.nick = Some(welcome.nick.clone());
         let there: BTreeSet<_> = welcome.rooms.iter().cloned().collect();
+        // It may have been done, and a leave before it, without a word of either.
         for pending in self.requests.values() {
             if let Request::Join(room) = &pending.request
                 && pending.may_have_reached
@@ -613,6 +614,7 @@ impl Conversation {
             }
         }
         self.settle(&Fate::Resumed(&welcome.nick, &there), due);
+        // What had no answer is asked for again, unless the room was left since.
         self.rejoining
             .retain(|_, room| self.rooms.contains_key(room));
         self.rooms.retain(|room, _| {

@@ -1,7 +1,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
@@ -208,10 +208,7 @@ async fn hang_up(mut stream: impl Duplex, words: &[u8], shared: &Shared, timeout
     let patience = after(shared.runtime.now(), timeout);
     let mut alarm = Alarm::new(&*shared.runtime, patience);
     poll_fn(|cx| {
-        let close_deadline = shared.with(|state| {
-            state.set_driver(cx.waker());
-            state.close_deadline
-        });
+        let close_deadline = poll_close_deadline(shared, cx);
         let deadline = close_deadline.map_or(patience, |close| close.min(patience));
         match hang_up.as_mut().poll(cx) {
             // If it failed, the server will notice in any case.
@@ -222,17 +219,21 @@ async fn hang_up(mut stream: impl Duplex, words: &[u8], shared: &Shared, timeout
     .await;
 }
 
+/// Until when the client may take to close, if it is told to; the task is woken when that changes.
+fn poll_close_deadline(shared: &Shared, cx: &Context<'_>) -> Option<Instant> {
+    shared.with(|state| {
+        state.set_driver(cx.waker());
+        state.close_deadline
+    })
+}
+
 /// The output of `future`, or `None` when the client is closed first: because nothing is outstanding, or
 /// because time is up.
 async fn unless_closed<F: Future>(shared: &Shared, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut alarm: Option<Alarm> = None;
     poll_fn(|cx| {
-        let close_deadline: Option<Instant> = shared.with(|state| {
-            state.set_driver(cx.waker());
-            state.close_deadline
-        });
-        if let Some(deadline) = close_deadline {
+        if let Some(deadline) = poll_close_deadline(shared, cx) {
             if shared.with(|state| state.conversation.is_drained()) {
                 return Poll::Ready(None);
             }

@@ -54,15 +54,19 @@ impl World {
     }
 
     fn connect_as<P: Protocol>(&self, protocol: P, capacity: usize) -> Line<P> {
+        self.connect_with(protocol, capacity, at_any_rate())
+    }
+
+    fn connect_with<P: Protocol>(
+        &self,
+        protocol: P,
+        capacity: usize,
+        config: ConnectionConfig,
+    ) -> Line<P> {
         let (peer, stream) = duplex(capacity);
+        let connection = serve_connection_with(stream, protocol, &self.hub, &self.runtime, config);
         Line {
-            connection: serve_connection_with(
-                stream,
-                protocol,
-                &self.hub,
-                &self.runtime,
-                at_any_rate(),
-            ),
+            connection,
             woken: Flag::set(),
             peer,
         }
@@ -386,18 +390,11 @@ fn an_idle_peer_is_told_and_closed_and_a_sign_of_life_puts_that_off() {
 #[test]
 fn without_a_limit_a_peer_may_be_idle_for_ever() {
     let world = World::new();
-    let (peer, stream) = duplex(1024);
     let config = ConnectionConfig {
         idle_timeout: None,
         ..ConnectionConfig::default()
     };
-    let protocol = TextProtocol::default();
-    let connection = serve_connection_with(stream, protocol, &world.hub, &world.runtime, config);
-    let mut line = Line {
-        connection,
-        woken: Flag::set(),
-        peer,
-    };
+    let mut line = world.connect_with(TextProtocol::default(), 1024, config);
     assert!(line.settle().is_none());
     world.time.advance(Duration::from_secs(1_000_000));
     assert!(line.settle().is_none());
@@ -683,22 +680,12 @@ fn a_connection_is_send_when_its_stream_is() {
 }
 
 /// Somebody who is served with a configuration of their own.
-fn connect_with<P: Protocol>(world: &World, protocol: P, config: ConnectionConfig) -> Line<P> {
-    let (peer, stream) = duplex(64 * 1024);
-    let connection = serve_connection_with(stream, protocol, &world.hub, &world.runtime, config);
-    Line {
-        connection,
-        woken: Flag::set(),
-        peer,
-    }
-}
-
 fn five_a_second(world: &World) -> Line {
     let config = ConnectionConfig {
         rate_limit: Some("5/1".parse().unwrap()),
         ..ConnectionConfig::default()
     };
-    let mut line = connect_with(world, TextProtocol::default(), config);
+    let mut line = world.connect_with(TextProtocol::default(), 64 * 1024, config);
     assert!(line.settle().is_none());
     line.peer.receive();
     line
@@ -902,7 +889,7 @@ fn whoever_is_held_back_is_not_idle() {
         flood_timeout: None,
         ..ConnectionConfig::default()
     };
-    let mut line = connect_with(&world, TextProtocol::default(), config);
+    let mut line = world.connect_with(TextProtocol::default(), 64 * 1024, config);
     assert!(line.asks("one\ntwo\n").ends_with("one\n"));
     world.time.advance(Duration::from_secs(999));
     assert!(line.settle().is_none());
@@ -952,7 +939,7 @@ fn with_slow_policy(takes: Duration, config: ConnectionConfig) -> (World, Line) 
     };
     let runtime = Arc::clone(&world.runtime);
     world.hub = Hub::with_policy(runtime, at_once(), Arc::new(policy));
-    let mut line = connect_with(&world, TextProtocol::default(), config);
+    let mut line = world.connect_with(TextProtocol::default(), 64 * 1024, config);
     assert!(line.settle().is_none());
     line.peer.receive();
     (world, line)
@@ -1199,14 +1186,7 @@ fn a_peer_that_takes_nothing_is_cut_off_in_time() {
         write_timeout: Some(Duration::from_secs(5)),
         ..at_any_rate()
     };
-    let (peer, stream) = duplex(200);
-    let protocol = TextProtocol::default();
-    let connection = serve_connection_with(stream, protocol, &world.hub, &world.runtime, config);
-    let mut sloth = Line {
-        connection,
-        woken: Flag::set(),
-        peer,
-    };
+    let mut sloth = world.connect_with(TextProtocol::default(), 200, config);
     assert!(sloth.settle().is_none());
     sloth.peer.receive();
     for _ in 0..50 {

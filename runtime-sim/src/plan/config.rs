@@ -200,8 +200,12 @@ impl PlanConfig {
         let (least, most) = match name {
             "clients" => (1, 10_000),
             "window" => (1, u64::MAX),
-            "json" => (0, 2),
+            "json" | "library" => (0, 2),
             "unix" | "detect" | "own_loop" | "disconnect" | "all_hooks" => (0, 1),
+            "library_backpressure" | "library_jitter" | "library_insist" | "library_rejoin" => {
+                (0, 1)
+            }
+            "library_outstanding" | "library_events" => (1, u64::MAX),
             rate if RATES.contains(&rate) => (0, 1_000),
             _ => (0, u64::MAX),
         };

@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::client::{Client, ClientError, End, Event};
 use crate::hub::HubConfig;
 use crate::message::MessageKind;
 use crate::policy::Credentials;
-use crate::runtime::RuntimeExt;
+use crate::runtime::{RuntimeExt, Timer};
 use crate::testing::{TestStream, duplex};
 
 #[test]
@@ -140,9 +140,9 @@ fn closing_takes_no_longer_than_it_may_and_tells_what_is_open() {
         .runtime
         .spawn(async move { there.say(&rust, MessageKind::Say, body("hello")).await });
     world.time.run();
-    let started = crate::runtime::Timer::now(&world.time);
+    let started = world.time.now();
     let closed = world.wait(async move { alice.close().await });
-    let took = crate::runtime::Timer::now(&world.time) - started;
+    let took = world.time.now() - started;
     assert_eq!(took, Duration::from_secs(10));
     assert!(matches!(
         closed,
@@ -226,16 +226,16 @@ fn closing_takes_no_longer_than_it_may_when_the_stream_does_not_close() {
     let (alice, _events) = world
         .wait(async move { Client::connect(NeverClosed(here), options, &runtime).await })
         .unwrap();
-    let started = crate::runtime::Timer::now(&world.time);
+    let started = world.time.now();
     world.wait(async move { alice.close().await }).unwrap();
-    let took = crate::runtime::Timer::now(&world.time) - started;
+    let took = world.time.now() - started;
     assert_eq!(took, Duration::from_secs(2));
 }
 
 #[test]
 fn closing_does_not_wait_for_the_last_words_to_a_server_that_has_refused() {
     let world = World::new();
-    let connections = Arc::new(std::sync::Mutex::new(0));
+    let connections = Arc::new(Mutex::new(0));
     let (here, there) = duplex(10_000);
     let (later, refuses) = duplex(10_000);
     let mut streams = vec![later, here];
@@ -263,8 +263,8 @@ fn closing_does_not_wait_for_the_last_words_to_a_server_that_has_refused() {
     refuses.send("{\"id\":\"hello\",\"error\":{\"code\":\"denied\",\"text\":\"no\"}}\n");
     world.time.run();
     assert_eq!(*connections.lock().unwrap(), 2);
-    let started = crate::runtime::Timer::now(&world.time);
+    let started = world.time.now();
     let closed = world.wait(async move { alice.close().await });
-    let took = crate::runtime::Timer::now(&world.time) - started;
+    let took = world.time.now() - started;
     assert!(took <= Duration::from_secs(2), "{took:?} {closed:?}");
 }

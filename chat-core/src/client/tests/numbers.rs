@@ -239,14 +239,14 @@ fn a_leave_is_asked_for_again_behind_a_join_that_is() {
     let rust = room("rust");
     let asked = async move { futures::join!(alice.join(&rust), alice.leave(&rust)) };
     let asked = play.world.runtime.spawn(asked);
-    let ops = |said: String| {
+    let asks_in_order = |said: String| {
         let at = |op| said.find(op).unwrap_or(usize::MAX);
         at("\"op\":\"join\"") < at("\"op\":\"leave\"") && said.contains("\"leave\"")
     };
-    assert!(ops(play.said(0)));
+    assert!(asks_in_order(play.said(0)));
     play.lose(0);
     play.said(1);
     play.resume(1, "");
-    assert!(ops(play.said(1)));
+    assert!(asks_in_order(play.said(1)));
     drop(asked);
 }

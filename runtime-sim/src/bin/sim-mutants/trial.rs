@@ -2,7 +2,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -140,20 +140,21 @@ fn run(sim: &Path, mutant: Option<usize>, first: u64, options: &Options) -> Verd
 }
 
 /// Runs a command and returns what it prints: the plan is in one of its streams, and with `--shrink` all else in the
-/// other. One that does not end in time is killed, and `None` returned: it may spin
-/// within one poll, where the simulator does not look.
+/// other. One that does not end in time is killed, and `None` returned: it may spin within one poll, where the
+/// simulator does not look.
 fn output_within(command: &mut Command, patience: Duration) -> io::Result<Option<String>> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (sender, ends) = mpsc::channel();
+    // Nothing is sent: it is over when both readers have let go of it.
+    let (reading, end) = mpsc::channel::<()>();
     thread::scope(|scope| {
-        let ended = sender.clone();
-        let out = scope.spawn(move || read_all(stdout, &ended));
-        let err = scope.spawn(move || read_all(stderr, &sender));
-        let ended = (0..2).all(|_| ends.recv_timeout(patience).is_ok());
+        let too = reading.clone();
+        let out = scope.spawn(move || read_all(stdout, too));
+        let err = scope.spawn(move || read_all(stderr, reading));
+        let ended = end.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected);
         if !ended {
             child.kill()?;
         }
@@ -163,14 +164,12 @@ fn output_within(command: &mut Command, patience: Duration) -> io::Result<Option
     })
 }
 
-/// Reads a stream to its end, and tells that it is there.
-fn read_all(stream: Option<impl Read>, ended: &mpsc::Sender<()>) -> Vec<u8> {
+/// Reads a stream to its end, and then lets go of `_reading`.
+fn read_all(stream: Option<impl Read>, _reading: mpsc::Sender<()>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(mut stream) = stream {
         // What was read until then is all there is.
         let _ = stream.read_to_end(&mut bytes);
     }
-    // Nobody has to be interested any more.
-    let _ = ended.send(());
     bytes
 }
