@@ -40,7 +40,7 @@ pub(crate) use presence::Presence;
 use resume::Resumables;
 pub use resume::ResumeToken;
 use room::{Member, Seat};
-pub use room::{Occupant, Role};
+pub use room::{Occupant, Role, RoomView};
 pub use subscription::Subscription;
 
 use crate::event::{CloseReason, SessionId, SharedEvent, Who};

@@ -6,7 +6,7 @@ use super::Hub;
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
 use super::resume::ResumeToken;
-use super::room::{Occupant, Room, Seat, Told};
+use super::room::{Occupant, Room, RoomView, Seat, Told};
 use crate::event::{Event, SessionId, SharedEvent, Who};
 use crate::memory::Charge;
 use crate::message::{Body, MessageKind, PrivateMessage};
@@ -337,6 +337,18 @@ impl Presence {
 
     pub(crate) fn occupants(&self, room: &RoomName) -> Result<Vec<Occupant>, HubError> {
         Ok(self.room(room)?.occupants())
+    }
+
+    /// Sends the peer an answer that tells what a room is like.
+    pub(crate) fn reply_about(
+        &self,
+        room: &RoomName,
+        encode: impl FnOnce(RoomView<'_>) -> Box<[u8]>,
+    ) -> Result<(), HubError> {
+        let mut wakes = Wakes::default();
+        self.seat(room)?.reply(self.id, encode, &mut wakes)?;
+        self.hub.wake(wakes);
+        Ok(())
     }
 
     pub(crate) fn room(&self, room: &RoomName) -> Result<&Arc<Room>, HubError> {

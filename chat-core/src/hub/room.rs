@@ -34,6 +34,35 @@ pub struct Occupant {
     pub role: Role,
 }
 
+/// A room at one moment: after all that a member has been told of it, and before what comes next.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomView<'a> {
+    name: &'a RoomName,
+    state: &'a State,
+}
+
+impl RoomView<'_> {
+    /// What it is called, as whoever opened it spelled it.
+    pub fn name(&self) -> &RoomName {
+        self.name
+    }
+
+    /// How many are in it.
+    pub fn member_count(&self) -> usize {
+        self.state.members.len()
+    }
+
+    /// The number of the last message; zero if there was none yet.
+    pub fn last_number(&self) -> u64 {
+        self.state.last_number
+    }
+
+    /// What it is about.
+    pub fn topic(&self) -> Option<&Body> {
+        self.state.topic()
+    }
+}
+
 /// One room: its members, its numbers and its memory, under one lock that gives it its order.
 #[derive(Debug)]
 pub(crate) struct Room {
@@ -254,20 +283,8 @@ impl Room {
         }
     }
 
-    pub(crate) fn member_count(&self) -> usize {
-        self.lock().members.len()
-    }
-
-    /// The number of the last message; zero if there was none yet.
-    pub(crate) fn last_number(&self) -> u64 {
-        self.lock().last_number
-    }
-
     pub(crate) fn topic(&self) -> Option<Body> {
-        match self.lock().topic.as_ref()?.event() {
-            Event::Topic { topic, .. } => topic.clone(),
-            _ => None,
-        }
+        self.lock().topic().cloned()
     }
 
     /// Something that happens here.
@@ -285,7 +302,7 @@ impl Room {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in this module can panic while it holds the lock.
+        // Nothing in this module can panic while it holds the lock, and an answer that does has changed nothing.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -319,6 +336,23 @@ impl Seat {
         let mut state = self.room.lock();
         let who = state.member(self, session)?.who.clone();
         Ok(state.set_topic(&self.room.name, who, topic, self.key, wakes))
+    }
+
+    /// Queues an answer that tells what the room is like, in its place among the events that made it so.
+    pub(crate) fn reply(
+        &self,
+        session: SessionId,
+        encode: impl FnOnce(RoomView<'_>) -> Box<[u8]>,
+        wakes: &mut Wakes,
+    ) -> Result<(), HubError> {
+        let state = self.room.lock();
+        let member = state.member(self, session)?;
+        let bytes = encode(RoomView {
+            name: &self.room.name,
+            state: &state,
+        });
+        member.outbox.push_reply(bytes, wakes);
+        Ok(())
     }
 
     /// Whether it is still the session's.
@@ -432,6 +466,13 @@ impl State {
         member
             .filter(|member| member.who.session == session)
             .ok_or_else(|| HubError::NotIn(seat.room.name.clone()))
+    }
+
+    fn topic(&self) -> Option<&Body> {
+        match self.topic.as_ref()?.event() {
+            Event::Topic { topic, .. } => topic.as_ref(),
+            _ => None,
+        }
     }
 
     /// Numbers a message, remembers it, and gives it to everyone.

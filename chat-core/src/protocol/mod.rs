@@ -27,7 +27,8 @@ use crate::session::{Done, Session};
 ///
 /// - Nothing here waits, and nothing panics, whatever the peer sends.
 /// - Answers to commands go through [`Session::reply`], behind the events that are queued already, so
-///   that the peer sees things in the order in which they happened.
+///   that the peer sees things in the order in which they happened; those that tell what a room is like through
+///   [`Session::reply_about`], as it may change at any moment.
 /// - [`encode`](Protocol::encode) appends whole frames and nothing else. What it makes of an event
 ///   depends on the event and the protocol's own state only.
 ///

@@ -20,7 +20,7 @@ use action::Allowed;
 use pending::{Pending, Question};
 
 use crate::event::{Heard, SessionId, SharedEvent};
-use crate::hub::{Hub, HubError, Occupant, Outbox, Presence, ResumeToken, Wakes};
+use crate::hub::{Hub, HubError, Occupant, Outbox, Presence, ResumeToken, RoomView, Wakes};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::policy::{Decision, Person};
@@ -265,6 +265,22 @@ impl Session {
         Ok(())
     }
 
+    /// As [`reply`](Session::reply), for an answer that tells what one of the session's rooms is like: it comes after
+    /// all that has happened there, and before what happens next, the end of the membership included.
+    ///
+    /// `encode` is called while the room waits, so it must not wait for anything itself, nor ask this room's hub.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotIn`]; nothing is sent then, and `encode` not called.
+    pub fn reply_about<B: Into<Box<[u8]>>>(
+        &mut self,
+        room: &RoomName,
+        encode: impl FnOnce(RoomView<'_>) -> B,
+    ) -> Result<(), HubError> {
+        self.presence.reply_about(room, |room| encode(room).into())
+    }
+
     /// From now on the session outlives its connection for a while: others see no leave, and whoever has
     /// the token that is returned can [become](Action::Resume) it. Without a token it cannot be resumed,
     /// because the system gave no random bits.
@@ -364,24 +380,6 @@ impl Session {
         count: usize,
     ) -> Result<Vec<Arc<SharedEvent>>, HubError> {
         self.presence.room(room)?.history_to_send(range, count)
-    }
-
-    /// How many are in one of the session's rooms.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::NotIn`].
-    pub fn member_count(&self, room: &RoomName) -> Result<usize, HubError> {
-        Ok(self.presence.room(room)?.member_count())
-    }
-
-    /// The number of the last message of one of the session's rooms; zero if there was none yet.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::NotIn`].
-    pub fn last_number(&self, room: &RoomName) -> Result<u64, HubError> {
-        Ok(self.presence.room(room)?.last_number())
     }
 
     /// The topic of one of the session's rooms.

@@ -1,6 +1,9 @@
 //! What the program does in its hub.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 
@@ -174,6 +177,43 @@ fn whoever_is_kicked_is_out_and_may_come_back() {
 }
 
 #[test]
+fn an_answer_about_a_room_comes_before_its_end_and_not_after() {
+    let hub = hub();
+    let mut alice = join(&hub, "alice", &["rust"]);
+    say(&alice, "rust", "one");
+    hub.set_topic(&room("rust"), Some(body("crabs"))).unwrap();
+    hears(&alice);
+    let (closed, end) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let close = || {
+            hub.close_room(&room("rust"), None).unwrap();
+            drop(closed);
+        };
+        let answered = alice.reply_about(&room("Rust"), |room| {
+            scope.spawn(close);
+            // It would be done in no time, were it not for the answer.
+            let waited = end.recv_timeout(Duration::from_millis(50));
+            assert_eq!(waited, Err(RecvTimeoutError::Timeout));
+            assert_eq!((room.name().as_str(), room.member_count()), ("rust", 1));
+            assert_eq!(
+                (room.last_number(), room.topic()),
+                (1, Some(&body("crabs")))
+            );
+            *b"answer"
+        });
+        assert_eq!(answered, Ok(()));
+    });
+    let told = hears(&alice);
+    assert!(
+        told[0].starts_with("Reply") && told[1] == "#rust closed: None",
+        "{told:?}"
+    );
+    let answered = alice.reply_about(&room("rust"), |_| -> Vec<u8> { unreachable!() });
+    assert_eq!(answered, Err(HubError::NotIn(room("rust"))));
+    assert_eq!(hears(&alice), [""; 0]);
+}
+
+#[test]
 fn a_room_that_is_closed_is_closed_for_all_and_forgotten() {
     let hub = hub();
     let mut alice = join(&hub, "alice", &["rust"]);
@@ -190,7 +230,6 @@ fn a_room_that_is_closed_is_closed_for_all_and_forgotten() {
     assert_eq!(next(&mut listener).unwrap(), "the end");
     assert_eq!((alice.rooms().count(), hub.rooms().len()), (0, 0));
     alice.join(&room("rust")).unwrap();
-    assert_eq!(alice.last_number(&room("rust")), Ok(0));
     assert_eq!(say(&alice, "rust", "anew"), 1);
     // What is given back of the old room is not taken from the new one.
     drop((listener, bob));

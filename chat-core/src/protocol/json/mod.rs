@@ -298,10 +298,13 @@ fn finish(id: &Id, purpose: Purpose, done: Result<Done, HubError>, session: &mut
             let nick = session.nick().map(Nick::as_str).unwrap_or_default().into();
             answer(id, response::Called { nick }, session)
         }
-        (Purpose::Join(room), _) => match Joined::of(&spelled(&room, session), session) {
-            Ok(joined) => answer(id, joined, session),
-            Err(error) => refuse(id, error.into(), session),
-        },
+        (Purpose::Join(room), _) => {
+            let joined = session.reply_about(&room, |room| response::ok(id, Joined::from(&room)));
+            match joined {
+                Ok(()) => Flow::Continue,
+                Err(error) => refuse(id, error.into(), session),
+            }
+        }
         (Purpose::Say(room), Done::Said { number, duplicate }) => {
             let said = response::Said {
                 room: spelled(&room, session).as_str().into(),

@@ -9,8 +9,8 @@ use serde::{Serialize, Serializer};
 use super::error::RequestError;
 use super::request::Id;
 use crate::event::{CloseReason, Event, Missed, SharedEvent};
-use crate::hub::{Hub, HubError, ResumeToken, Role};
-use crate::message::{Message, MessageKind};
+use crate::hub::{Hub, HubError, ResumeToken, Role, RoomView};
+use crate::message::{Body, Message, MessageKind};
 use crate::name::RoomName;
 use crate::session::{ParkedSession, Session};
 
@@ -57,12 +57,12 @@ pub(super) struct Called {
 }
 
 #[derive(Serialize)]
-pub(super) struct Joined {
-    room: String,
+pub(super) struct Joined<'a> {
+    room: &'a str,
     members: usize,
     /// The number of the last message.
     last: u64,
-    topic: Option<String>,
+    topic: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -187,14 +187,14 @@ impl Welcome {
     }
 }
 
-impl Joined {
-    pub(super) fn of(room: &RoomName, session: &Session) -> Result<Self, HubError> {
-        Ok(Self {
-            room: room.as_str().into(),
-            members: session.member_count(room)?,
-            last: session.last_number(room)?,
-            topic: session.topic(room)?.map(|topic| topic.to_string()),
-        })
+impl<'a> From<&'a RoomView<'_>> for Joined<'a> {
+    fn from(room: &'a RoomView<'_>) -> Self {
+        Self {
+            room: room.name().as_str(),
+            members: room.member_count(),
+            last: room.last_number(),
+            topic: room.topic().map(Body::as_str),
+        }
     }
 }
 
