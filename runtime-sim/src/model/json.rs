@@ -332,7 +332,7 @@ impl Model {
         };
         let takes = wanted.iter().map(|event| event.weight).sum();
         let messages = wanted.iter().map(|event| {
-            let json = String::from_utf8_lossy(&event.telling.json);
+            let json = String::from_utf8_lossy(event.telling.json());
             json.trim_end().to_owned()
         });
         let messages: Vec<_> = messages.collect();

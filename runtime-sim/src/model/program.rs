@@ -55,11 +55,11 @@ impl Model {
         self.sometimes.count(Sort::TopicByProgram);
         self.happens(Kind::Topic);
         let happening = Happening::Topic {
-            room: &name,
-            nick: SERVER,
-            topic,
+            room: (*name).into(),
+            nick: SERVER.into(),
+            topic: topic.map(Into::into),
         };
-        let event = self.event(&name, None, topic.map_or(0, str::len), &happening);
+        let event = self.event(&name, None, topic.map_or(0, str::len), happening);
         self.announces(&room, &event, PROGRAM, None, &mut BTreeSet::new());
         true
     }
@@ -78,12 +78,12 @@ impl Model {
         let name = self.rooms.name(&room);
         let called = self.nick_of(who).unwrap_or_default();
         let happening = Happening::Kicked {
-            room: &name,
-            nick: &called,
-            reason,
+            room: (*name).into(),
+            nick: (*called).into(),
+            reason: reason.map(Into::into),
         };
         self.happens(Kind::Kicked);
-        let event = self.event(&name, None, reason.map_or(0, str::len), &happening);
+        let event = self.event(&name, None, reason.map_or(0, str::len), happening);
         let own = event.telling.clone();
         self.announces(&room, &event, who, Some(own), &mut BTreeSet::new());
         let away = self.loses(who, &room, &name);
@@ -101,8 +101,11 @@ impl Model {
         };
         self.happens(Kind::RoomClosed);
         let name = &closed.name;
-        let happening = Happening::RoomClosed { room: name, reason };
-        let telling = Telling::new(&happening, self.wall);
+        let happening = Happening::RoomClosed {
+            room: (**name).into(),
+            reason: reason.map(Into::into),
+        };
+        let telling = Telling::new(happening, self.wall);
         self.sometimes.count(match closed.members.is_empty() {
             true => Sort::EmptyRoomClosed,
             false => Sort::RoomClosed,
@@ -219,9 +222,9 @@ impl Model {
                 let told = heard.event().and_then(|event| {
                     let room = event.room()?.to_string();
                     let (happening, at) = Happening::of(event, &room)?;
-                    Some(Telling::new(&happening, at.unwrap_or(self.wall)))
+                    Some(Telling::new(happening, at.unwrap_or(self.wall)))
                 });
-                told.is_some_and(|told| told.json == telling.json && told.text == telling.text)
+                told.is_some_and(|told| told.json() == telling.json() && told.text == telling.text)
             }
             (Some(Entry::Missed(ours)), Heard::Missed(theirs)) => {
                 self.sometimes.count(Sort::ListenerGap);
@@ -232,7 +235,7 @@ impl Model {
         if !agrees {
             let ours = match &entry {
                 Some(Entry::Room(RoomEvent { telling, .. }) | Entry::Own(telling)) => {
-                    shown(&telling.json)
+                    shown(telling.json())
                 }
                 entry => format!("{entry:?}"),
             };

@@ -198,11 +198,11 @@ impl Model {
                 Some(room) => {
                     self.sometimes.count(Sort::ResumedOut);
                     let happening = Happening::Kicked {
-                        room: &room,
-                        nick: &nick,
+                        room: (*room).into(),
+                        nick: (*nick).into(),
                         reason: None,
                     };
-                    queue.push_answer(Entry::Own(Telling::new(&happening, self.wall)));
+                    queue.push_answer(Entry::Own(Telling::new(happening, self.wall)));
                 }
             }
         }

@@ -161,11 +161,11 @@ impl Model {
         for room in rooms {
             let name = self.rooms.name(&room);
             let happening = Happening::Renamed {
-                room: &name,
-                from: &from,
-                nick,
+                room: (*name).into(),
+                from: (*from).into(),
+                nick: nick.into(),
             };
-            let event = self.event(&name, None, 0, &happening);
+            let event = self.event(&name, None, 0, happening);
             self.announces(&room, &event, who, Some(event.telling.clone()), &mut told);
         }
         Ok(())
@@ -256,9 +256,9 @@ impl Model {
             &name,
             None,
             0,
-            &Happening::Joined {
-                room: &name,
-                nick: &nick,
+            Happening::Joined {
+                room: (*name).into(),
+                nick: (*nick).into(),
             },
         );
         let mut own = event.telling.clone();
@@ -288,10 +288,10 @@ impl Model {
         let name = self.rooms.name(room);
         let nick = self.nick_of(who).unwrap_or_default();
         let happening = Happening::Left {
-            room: &name,
-            nick: &nick,
+            room: (*name).into(),
+            nick: (*nick).into(),
         };
-        let event = self.event(&name, None, 0, &happening);
+        let event = self.event(&name, None, 0, happening);
         // Told by the arrival in the next room, in text.
         let mut own = event.telling.clone();
         own.text = Line::from([]);
@@ -320,11 +320,11 @@ impl Model {
         for room in session.rooms() {
             let name = self.rooms.name(room);
             let happening = Happening::Quit {
-                room: &name,
-                nick,
-                reason,
+                room: (*name).into(),
+                nick: nick.as_str().into(),
+                reason: reason.map(Into::into),
             };
-            let event = self.event(&name, None, reason.map_or(0, str::len), &happening);
+            let event = self.event(&name, None, reason.map_or(0, str::len), happening);
             self.announces(room, &event, who, None, &mut told);
             self.rooms.left(room, who, &mut self.sometimes);
         }
@@ -363,13 +363,13 @@ impl Model {
         let number = state.last;
         let name = state.name.clone();
         let happening = Happening::Message {
-            room: &name,
+            room: (*name).into(),
             number,
-            from,
+            from: from.into(),
             action,
-            text,
+            text: text.into(),
         };
-        let event = self.event(&name, Some(number), text.len(), &happening);
+        let event = self.event(&name, Some(number), text.len(), happening);
         self.accepted += 1;
         self.happens(Kind::Message);
         for member in self.members(&folded(room)) {
@@ -450,11 +450,11 @@ impl Model {
         };
         let called = self.nick_of(recipient).unwrap_or_default();
         let happening = Happening::Private {
-            from: &from,
-            to: &called,
-            text,
+            from: (*from).into(),
+            to: (*called).into(),
+            text: text.into(),
         };
-        let telling = Telling::new(&happening, self.wall);
+        let telling = Telling::new(happening, self.wall);
         let Some(session) = self.sessions.get(&recipient) else {
             return Ok(());
         };
@@ -518,11 +518,11 @@ impl Model {
         self.sometimes.count(Sort::Topic);
         self.happens(Kind::Topic);
         let happening = Happening::Topic {
-            room: &name,
-            nick: &nick,
-            topic,
+            room: (*name).into(),
+            nick: (*nick).into(),
+            topic: topic.map(Into::into),
         };
-        let event = self.event(&name, None, topic.map_or(0, str::len), &happening);
+        let event = self.event(&name, None, topic.map_or(0, str::len), happening);
         let own = event.telling.clone();
         self.announces(&room, &event, who, Some(own), &mut BTreeSet::new());
         Ok(())
@@ -547,7 +547,7 @@ impl Model {
         room: &str,
         number: Option<u64>,
         len: usize,
-        happening: &Happening<'_>,
+        happening: Happening,
     ) -> RoomEvent {
         RoomEvent {
             telling: Telling::new(happening, self.wall),

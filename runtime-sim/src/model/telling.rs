@@ -1,7 +1,8 @@
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use chat_core::event::Event;
-use chat_core::message::{Body, MessageKind};
+use chat_core::message::MessageKind;
 use jiff::Timestamp;
 
 use super::{Line, line};
@@ -14,50 +15,51 @@ pub(crate) enum Tongue {
 }
 
 /// What there is to tell, by the names that are shown.
-pub(super) enum Happening<'a> {
+#[derive(Debug)]
+pub(super) enum Happening {
     Message {
-        room: &'a str,
+        room: Arc<str>,
         number: u64,
-        from: &'a str,
+        from: Arc<str>,
         action: bool,
-        text: &'a str,
+        text: Arc<str>,
     },
     Private {
-        from: &'a str,
-        to: &'a str,
-        text: &'a str,
+        from: Arc<str>,
+        to: Arc<str>,
+        text: Arc<str>,
     },
     Joined {
-        room: &'a str,
-        nick: &'a str,
+        room: Arc<str>,
+        nick: Arc<str>,
     },
     Left {
-        room: &'a str,
-        nick: &'a str,
+        room: Arc<str>,
+        nick: Arc<str>,
     },
     Quit {
-        room: &'a str,
-        nick: &'a str,
-        reason: Option<&'a str>,
+        room: Arc<str>,
+        nick: Arc<str>,
+        reason: Option<Arc<str>>,
     },
     Renamed {
-        room: &'a str,
-        from: &'a str,
-        nick: &'a str,
+        room: Arc<str>,
+        from: Arc<str>,
+        nick: Arc<str>,
     },
     Topic {
-        room: &'a str,
-        nick: &'a str,
-        topic: Option<&'a str>,
+        room: Arc<str>,
+        nick: Arc<str>,
+        topic: Option<Arc<str>>,
     },
     Kicked {
-        room: &'a str,
-        nick: &'a str,
-        reason: Option<&'a str>,
+        room: Arc<str>,
+        nick: Arc<str>,
+        reason: Option<Arc<str>>,
     },
     RoomClosed {
-        room: &'a str,
-        reason: Option<&'a str>,
+        room: Arc<str>,
+        reason: Option<Arc<str>>,
     },
 }
 
@@ -65,71 +67,89 @@ pub(super) enum Happening<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Telling {
     pub(super) text: Line,
-    pub(super) json: Line,
+    json: Arc<Json>,
+}
+
+/// It is put into JSON when somebody wants it, as that costs more than all else about it.
+#[derive(Debug)]
+struct Json {
+    happening: Happening,
+    at: SystemTime,
+    line: OnceLock<Line>,
 }
 
 impl Telling {
-    pub(super) fn new(happening: &Happening<'_>, at: SystemTime) -> Self {
+    pub(super) fn new(happening: Happening, at: SystemTime) -> Self {
         Self {
             text: line(happening.text()),
-            json: line(happening.json(at) + "\n"),
+            json: Arc::new(Json {
+                happening,
+                at,
+                line: OnceLock::new(),
+            }),
         }
+    }
+
+    pub(super) fn json(&self) -> &Line {
+        let json = &self.json;
+        json.line
+            .get_or_init(|| line(json.happening.json(json.at) + "\n"))
     }
 
     pub(super) fn to(&self, tongue: Tongue) -> &Line {
         match tongue {
             Tongue::Text => &self.text,
-            Tongue::Json => &self.json,
+            Tongue::Json => self.json(),
         }
     }
 }
 
-impl<'a> Happening<'a> {
+impl Happening {
     /// What the library has told of an event of a room, and when that was, where it says so. Names of rooms are
     /// to be spelled out for it by `room`.
-    pub(super) fn of(event: &'a Event, room: &'a str) -> Option<(Self, Option<SystemTime>)> {
+    pub(super) fn of(event: &Event, room: &str) -> Option<(Self, Option<SystemTime>)> {
         let happening = match event {
             Event::Message(message) => {
                 let happening = Self::Message {
-                    room,
+                    room: room.into(),
                     number: message.number,
-                    from: message.sender.as_str(),
+                    from: message.sender.as_str().into(),
                     action: message.kind == MessageKind::Action,
-                    text: message.body.as_str(),
+                    text: message.body.as_str().into(),
                 };
                 return Some((happening, Some(message.at)));
             }
             Event::Joined { who, .. } => Self::Joined {
-                room,
-                nick: who.nick.as_str(),
+                room: room.into(),
+                nick: who.nick.as_str().into(),
             },
             Event::Left { who, .. } => Self::Left {
-                room,
-                nick: who.nick.as_str(),
+                room: room.into(),
+                nick: who.nick.as_str().into(),
             },
             Event::Quit { who, reason, .. } => Self::Quit {
-                room,
-                nick: who.nick.as_str(),
-                reason: reason.as_ref().map(Body::as_str),
+                room: room.into(),
+                nick: who.nick.as_str().into(),
+                reason: reason.as_ref().map(|text| text.as_str().into()),
             },
             Event::Renamed { who, nick, .. } => Self::Renamed {
-                room,
-                from: who.nick.as_str(),
-                nick: nick.as_str(),
+                room: room.into(),
+                from: who.nick.as_str().into(),
+                nick: nick.as_str().into(),
             },
             Event::Topic { who, topic, .. } => Self::Topic {
-                room,
-                nick: who.nick.as_str(),
-                topic: topic.as_ref().map(Body::as_str),
+                room: room.into(),
+                nick: who.nick.as_str().into(),
+                topic: topic.as_ref().map(|text| text.as_str().into()),
             },
             Event::Kicked { who, reason, .. } => Self::Kicked {
-                room,
-                nick: who.nick.as_str(),
-                reason: reason.as_ref().map(Body::as_str),
+                room: room.into(),
+                nick: who.nick.as_str().into(),
+                reason: reason.as_ref().map(|text| text.as_str().into()),
             },
             Event::RoomClosed { reason, .. } => Self::RoomClosed {
-                room,
-                reason: reason.as_ref().map(Body::as_str),
+                room: room.into(),
+                reason: reason.as_ref().map(|text| text.as_str().into()),
             },
             _ => return None,
         };
@@ -169,10 +189,13 @@ impl<'a> Happening<'a> {
             } => format!("* {nick} set the topic of {room}: {topic}\n"),
             Self::Topic { room, nick, .. } => format!("* {nick} took away the topic of {room}\n"),
             Self::Kicked { room, nick, reason } => {
-                format!("* {nick} was kicked from {room}{}\n", in_brackets(*reason))
+                format!(
+                    "* {nick} was kicked from {room}{}\n",
+                    in_brackets(reason.as_deref())
+                )
             }
             Self::RoomClosed { room, reason } => {
-                format!("* {room} was closed{}\n", in_brackets(*reason))
+                format!("* {room} was closed{}\n", in_brackets(reason.as_deref()))
             }
         }
     }
@@ -214,7 +237,7 @@ impl<'a> Happening<'a> {
                 r#"{{"event":"quit","room":{},"nick":{},"reason":{}}}"#,
                 bare(room),
                 quoted(nick),
-                or_null(*reason)
+                or_null(reason.as_deref())
             ),
             Self::Renamed { room, from, nick } => format!(
                 r#"{{"event":"renamed","room":{},"from":{},"nick":{}}}"#,
@@ -226,18 +249,18 @@ impl<'a> Happening<'a> {
                 r#"{{"event":"topic","room":{},"nick":{},"topic":{}}}"#,
                 bare(room),
                 quoted(nick),
-                or_null(*topic)
+                or_null(topic.as_deref())
             ),
             Self::Kicked { room, nick, reason } => format!(
                 r#"{{"event":"kicked","room":{},"nick":{},"reason":{}}}"#,
                 bare(room),
                 quoted(nick),
-                or_null(*reason)
+                or_null(reason.as_deref())
             ),
             Self::RoomClosed { room, reason } => format!(
                 r#"{{"event":"room_closed","room":{},"reason":{}}}"#,
                 bare(room),
-                or_null(*reason)
+                or_null(reason.as_deref())
             ),
         }
     }

@@ -113,7 +113,7 @@ impl Network {
         for listener in self.listeners.values_mut() {
             listener.errors.clear();
         }
-        let now = shared.core().now;
+        let now = shared.clock.now();
         for (&id, connection) in &mut self.connections {
             for (index, pipe) in connection.pipes.iter_mut().enumerate() {
                 pipe.clogged_until = pipe.clogged_until.min(now);
@@ -217,7 +217,7 @@ impl Network {
         shared: &Shared,
         client: Option<u32>,
     ) -> io::Result<u64> {
-        let now = shared.core().now;
+        let now = shared.clock.now();
         if now < self.refused_until {
             let mut core = shared.core();
             core.struck(Strike::RefusedConnect);
@@ -257,7 +257,7 @@ impl Network {
             _ => None,
         };
         state.backlog.push_back((id, peer));
-        let now = shared.core().now;
+        let now = shared.clock.now();
         let connection = Connection {
             pipes: Default::default(),
             held: [true, true],
@@ -316,7 +316,7 @@ impl Network {
             self.arrivals.push(Arrival {
                 connection,
                 household,
-                at: core.now,
+                at: core.now(),
             });
         }
         Poll::Ready(Ok((connection, peer)))
@@ -365,7 +365,7 @@ impl Network {
     /// Lets nothing through in `way` until an instant, on all connections of a client.
     pub(crate) fn clog(&mut self, shared: &Shared, client: u32, way: Way, until: u64) -> bool {
         let ids = self.of_client(client);
-        let now = shared.core().now;
+        let now = shared.clock.now();
         for &id in &ids {
             let Some(connection) = self.connections.get_mut(&id) else {
                 continue;
@@ -451,9 +451,11 @@ impl Network {
         Some(self.connections.get(&id)?.read_at[1])
     }
 
-    /// Since when the server has not been able to write to a connection, if it cannot.
-    pub(crate) fn blocked_at(&self, id: u64) -> Option<u64> {
-        self.connections.get(&id)?.blocked_at
+    /// When the server read something from a connection last that is not broken, and since when it has not been able
+    /// to write to it, if it cannot.
+    pub(crate) fn clocks(&self, id: u64) -> Option<(u64, Option<u64>)> {
+        let connection = self.connections.get(&id)?;
+        (!connection.broken).then_some((connection.read_at[1], connection.blocked_at))
     }
 
     /// When the server wrote something to a connection last.
@@ -497,7 +499,7 @@ impl Network {
         let (random, rates) = (&mut self.random, &self.rates);
         // The one that the other end writes.
         let pipe = &mut connection.pipes[1 - end];
-        let now = core.now;
+        let now = core.now();
         let readable = pipe.readable(now);
         if readable == 0 {
             if pipe.is_ended(now) {
@@ -568,7 +570,7 @@ impl Network {
         if room == 0 {
             core.struck(Strike::FullWindow);
             if end == 1 {
-                connection.blocked_at.get_or_insert(core.now);
+                connection.blocked_at.get_or_insert(core.now());
             }
             core.note(What::Full, name, pipe.bytes.len() as u64);
             drop(core);
@@ -609,7 +611,7 @@ impl Network {
             }
             *left -= len;
         }
-        let now = core.now;
+        let now = core.now();
         let mut at = now + rates.latency * 1_000;
         if rates.jitter > 0 {
             at += random.below(rates.jitter * 1_000);
@@ -650,7 +652,7 @@ impl Network {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         let pipe = &mut connection.pipes[end];
-        let now = shared.core().now;
+        let now = shared.clock.now();
         if pipe.flush_until == 0 && self.random.per_mille(self.rates.stalled_flush) {
             pipe.flush_until = now + self.random.between(1_000, 50_000_000);
             let mut core = shared.core();
@@ -679,9 +681,9 @@ impl Network {
         }
         let mut core = shared.core();
         core.note(What::Finish, 2 * id + end as u64, 0);
-        let at = core.now + self.rates.latency * 1_000;
+        let at = core.now() + self.rates.latency * 1_000;
         if closed {
-            connection.closed_at[end] = Some(core.now);
+            connection.closed_at[end] = Some(core.now());
         }
         drop(core);
         pipe.finish(at);
@@ -708,7 +710,7 @@ impl Network {
             let mut core = shared.core();
             core.struck(Strike::ResetByDrop);
             if end == 1 {
-                let lingered = connection.closed_at[1].map(|at| core.now - at);
+                let lingered = connection.closed_at[1].map(|at| core.now() - at);
                 connection.dropped = Some(lingered);
             }
             drop(core);
@@ -738,7 +740,7 @@ fn arm(shared: &Shared, id: u64, index: usize, pipe: &mut Pipe) {
         return;
     };
     let mut core = shared.core();
-    if at <= core.now {
+    if at <= core.now() {
         drop(core);
         if let Some(reader) = pipe.reader.take() {
             reader.wake();

@@ -8,10 +8,8 @@ use crate::random::{Purpose, Random};
 pub enum Size {
     /// What the seed says: from a handful of operations to a thousand.
     Drawn,
-    /// Ten clients that say a hundred things each within seconds, for measuring.
+    /// Ten clients that say a hundred things each within two minutes, for measuring.
     TenByHundred,
-    /// The same within ten minutes, as people do: each says something every six seconds.
-    Conversation,
 }
 
 impl Plan {
@@ -32,12 +30,12 @@ impl Plan {
             deeds: Vec::new(),
         };
         let span = match size {
-            Size::Conversation => 600_000_000,
-            _ => 1_000 * *random.pick(&[10, 100, 1_000, 1_000, 10_000]),
+            Size::Drawn => 1_000 * *random.pick(&[10, 100, 1_000, 1_000, 10_000]),
+            Size::TenByHundred => 120_000_000,
         };
         let count = match size {
             Size::Drawn => plan.config.clients * *random.pick(&[2, 5, 10, 20, 40]),
-            Size::TenByHundred | Size::Conversation => plan.config.clients * 100,
+            Size::TenByHundred => plan.config.clients * 100,
         };
         let mut mix = Mix::draw(&mut random, size);
         if plan.config.window < 16 {
@@ -218,12 +216,12 @@ fn draw_config(random: &mut Random, size: Size) -> PlanConfig {
     let mut config = PlanConfig {
         clients: match size {
             Size::Drawn => random.between(1, 12),
-            Size::TenByHundred | Size::Conversation => 10,
+            Size::TenByHundred => 10,
         },
         unix: random.below(2),
         json: match size {
             Size::Drawn => *random.pick(&[0, 1, 1, 2]),
-            Size::TenByHundred | Size::Conversation => 0,
+            Size::TenByHundred => 0,
         },
         own_loop: random.below(2),
         policy: match random.below(8) {
@@ -351,7 +349,7 @@ impl Mix {
             nicks: random.between(2, 12),
             length: match size {
                 Size::Drawn => *random.pick(&[1, 10, 60, 60, 300, 3_000]),
-                Size::TenByHundred | Size::Conversation => 120,
+                Size::TenByHundred => 120,
             },
             burst: 24 * 1_024,
             answers: 400,

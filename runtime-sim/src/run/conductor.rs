@@ -338,7 +338,7 @@ fn start_clients(plan: &Plan, stage: &Stage, places: &[Places; 2]) -> Clients {
 async fn strike(kind: FaultKind, plan: &Plan, stage: &Stage, host: &mut Option<Host>) {
     let runtime = stage.runtime();
     let shared = &runtime.shared;
-    let now = shared.core().now;
+    let now = shared.clock.now();
     let after = |ms: u32| now + u64::from(ms) * 1_000_000;
     let count = |times: u32| usize::try_from(times).unwrap_or(0);
     match kind {
@@ -378,7 +378,7 @@ async fn strike(kind: FaultKind, plan: &Plan, stage: &Stage, host: &mut Option<H
         FaultKind::WallClockBack(ms) => {
             let by = u64::from(ms) * 1_000_000;
             let mut core = shared.core();
-            core.set_wall_clock_back(by);
+            shared.clock.set_wall_clock_back(by);
             core.struck(Strike::WallClockBack);
         }
         FaultKind::Shutdown => {

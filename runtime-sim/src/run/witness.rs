@@ -49,13 +49,10 @@ impl Stage {
 
     /// The model, as of now.
     pub(super) fn model(&self) -> MutexGuard<'_, Model> {
-        let (now, wall) = {
-            let core = self.runtime.shared.core();
-            (core.now, core.wall_clock())
-        };
+        let clock = &self.runtime.shared.clock;
         let mut model = self.model.lock().unwrap_or_else(PoisonError::into_inner);
-        model.now = now;
-        model.wall = wall;
+        model.now = clock.now();
+        model.wall = clock.wall_clock();
         if model.wants_clocks() {
             self.shows_clocks(&mut model);
         }
@@ -66,11 +63,10 @@ impl Stage {
     pub(super) fn shows_clocks(&self, model: &mut Model) {
         let network = self.runtime.shared.network();
         model.sees_clocks(|id| {
-            let is_whole = !network.is_broken(id);
-            let heard_at = network.heard_at(id).filter(|_| is_whole)?;
+            let (heard_at, blocked_at) = network.clocks(id)?;
             Some(Clocks {
                 heard_at,
-                blocked_at: network.blocked_at(id),
+                blocked_at,
             })
         });
     }

@@ -1,5 +1,6 @@
 //! The runtime: one thread, virtual time, and an order that comes from the seed.
 
+mod clock;
 mod sim;
 mod spawn;
 mod state;

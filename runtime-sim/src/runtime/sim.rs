@@ -2,7 +2,8 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -108,11 +109,12 @@ impl Sim {
         let mut future = pin!(future);
         let root = Arc::new(RootWaker {
             shared: Arc::clone(&self.shared),
-            queued: Mutex::new(false),
+            queued: AtomicBool::new(false),
         });
         let waker = Waker::from(Arc::clone(&root));
         let mut cx = Context::from_waker(&waker);
         waker.wake_by_ref();
+        let mut doing = Vec::new();
         loop {
             let (next, livelocked) = {
                 let mut core = self.shared.core();
@@ -123,7 +125,7 @@ impl Sim {
             }
             match next {
                 Some(Ready::Root) => {
-                    *root.queued.lock().unwrap_or_else(PoisonError::into_inner) = false;
+                    root.queued.store(false, Ordering::Release);
                     if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                         return output;
                     }
@@ -136,7 +138,7 @@ impl Sim {
                         core.note(What::Panic, task, 0);
                     }
                 }
-                None if self.shared.advance() => {}
+                None if self.shared.advance(&mut doing) => {}
                 None if self.shared.world == World::Open => self.shared.wait_for_the_world(),
                 None => self.give_up("a deadlock: nothing is ready and nothing is due"),
             }
@@ -145,7 +147,7 @@ impl Sim {
 
     fn give_up(&self, what: &str) -> ! {
         let core = self.shared.core();
-        let now = Duration::from_nanos(core.now);
+        let now = Duration::from_nanos(core.now());
         let tasks = core.describe_tasks();
         drop(core);
         panic!("{what}, at {now:?}; there are{tasks}");
@@ -155,7 +157,7 @@ impl Sim {
 impl SimRuntime {
     /// How much virtual time has passed.
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.shared.core().now)
+        Duration::from_nanos(self.shared.clock.now())
     }
 
     /// Everything that has happened so far, as one number: the same for the same seed.

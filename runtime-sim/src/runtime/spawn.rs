@@ -78,7 +78,7 @@ impl Spawn for SimRuntime {
         let mut core = self.shared.core();
         if core.random.per_mille(rate) {
             core.struck(Strike::LateWake);
-            let at = core.now + core.random.between(1, LATEST_WAKE);
+            let at = core.now() + core.random.between(1, LATEST_WAKE);
             core.schedule(at, Due::Wake(waker.clone()));
             return;
         }

@@ -1,12 +1,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use async_task::Runnable;
 
+use super::clock::Clock;
 use super::sim::{Settings, World};
 use super::tasks::Tasks;
 use crate::net::Network;
@@ -14,9 +16,6 @@ use crate::policy::Policy;
 use crate::random::{Purpose, Random};
 use crate::strikes::{Strike, Strikes};
 use crate::trace::{Happening, Trace, What};
-
-/// When a simulation starts, by its wall clock, in nanoseconds since the Unix epoch.
-const EPOCH: u64 = 1_700_000_000_000_000_000;
 
 /// Number 0 is the future given to `block_on`.
 pub(crate) type TaskId = u64;
@@ -28,6 +27,7 @@ pub(crate) type TaskId = u64;
 pub(crate) struct Shared {
     pub(crate) base: Instant,
     pub(crate) world: World,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) network: Mutex<Network>,
     core: Mutex<Core>,
     /// Notified when something becomes ready, for an open world.
@@ -36,9 +36,7 @@ pub(crate) struct Shared {
 
 /// The schedule, the clock and the record of what happened.
 pub(crate) struct Core {
-    pub(crate) now: u64,
-    /// How far the wall clock was set back.
-    wall_clock_back: u64,
+    clock: Arc<Clock>,
     pub(crate) trace: Trace,
     pub(crate) strikes: Strikes,
     pub(crate) random: Random,
@@ -54,8 +52,6 @@ pub(crate) struct Core {
     ranked: BTreeMap<(u64, u64), Ready>,
     due: BTreeMap<(u64, u64), Due>,
     last_due: u64,
-    /// Room for what is being done at an instant.
-    doing: Vec<Due>,
     tasks: Tasks<TaskRecord>,
     polls_at_this_instant: u64,
     patience: u64,
@@ -100,13 +96,14 @@ impl Shared {
             }
             _ => VecDeque::new(),
         };
+        let clock = Arc::<Clock>::default();
         Arc::new(Self {
             base,
             world: settings.world,
+            clock: Arc::clone(&clock),
             network: Mutex::new(Network::new(settings.seed)),
             core: Mutex::new(Core {
-                now: 0,
-                wall_clock_back: 0,
+                clock,
                 trace: Trace::new(settings.keep),
                 strikes: Strikes::default(),
                 random,
@@ -121,7 +118,6 @@ impl Shared {
                 due: BTreeMap::new(),
                 last_due: 0,
                 tasks: Tasks::new(),
-                doing: Vec::new(),
                 polls_at_this_instant: 0,
                 patience: settings.patience,
                 changes,
@@ -171,19 +167,18 @@ impl Shared {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Moves the time to the next thing that is due, and does all that is due then. Returns whether there
-    /// was anything.
-    pub(crate) fn advance(self: &Arc<Self>) -> bool {
-        let mut all = {
+    /// Moves the time to the next thing that is due, and does all that is due then; `all` is room for that, empty
+    /// before and after. Returns whether there was anything.
+    pub(crate) fn advance(self: &Arc<Self>, all: &mut Vec<Due>) -> bool {
+        {
             let mut core = self.core();
             let Some(((at, _), first)) = core.due.pop_first() else {
                 return false;
             };
-            if at > core.now {
-                core.now = at;
+            if at > core.now() {
+                core.clock.set(at);
                 core.polls_at_this_instant = 0;
             }
-            let mut all = std::mem::take(&mut core.doing);
             all.push(first);
             while let Some(entry) = core.due.first_entry()
                 && entry.key().0 <= at
@@ -191,8 +186,7 @@ impl Shared {
                 all.push(entry.remove());
             }
             core.note(What::Advance, all.len() as u64, 0);
-            all
-        };
+        }
         for due in all.drain(..) {
             match due {
                 Due::Wake(waker) => waker.wake(),
@@ -203,7 +197,6 @@ impl Shared {
                 Due::Held(runnable) => self.core().push_ready(Ready::Task(runnable)),
             }
         }
-        self.core().doing = all;
         true
     }
 
@@ -231,7 +224,7 @@ impl Shared {
 
 impl Core {
     pub(crate) fn note(&mut self, what: What, subject: u64, amount: u64) {
-        let at = self.now;
+        let at = self.now();
         self.trace.note(Happening {
             at,
             what,
@@ -240,13 +233,8 @@ impl Core {
         });
     }
 
-    pub(crate) fn wall_clock(&self) -> SystemTime {
-        let since = (EPOCH + self.now).saturating_sub(self.wall_clock_back);
-        SystemTime::UNIX_EPOCH + Duration::from_nanos(since)
-    }
-
-    pub(crate) fn set_wall_clock_back(&mut self, by: u64) {
-        self.wall_clock_back = self.wall_clock_back.saturating_add(by);
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
     }
 
     /// Counts a fault that has struck.
@@ -256,7 +244,7 @@ impl Core {
 
     pub(crate) fn schedule(&mut self, at: u64, due: Due) -> (u64, u64) {
         self.last_due += 1;
-        let key = (at.max(self.now), self.last_due);
+        let key = (at.max(self.now()), self.last_due);
         self.due.insert(key, due);
         key
     }
@@ -291,7 +279,7 @@ impl Core {
             name,
             parent,
             location,
-            spawned_at: self.now,
+            spawned_at: self.now(),
             polls: 0,
             priority,
             waker: None,
@@ -405,7 +393,7 @@ impl Core {
                 let wait = self.random.below(hold.max(1) * 1_000);
                 self.struck(Strike::HeldTask);
                 self.note(What::Held, task, wait);
-                self.schedule(self.now + wait, Due::Held(runnable));
+                self.schedule(self.now() + wait, Due::Held(runnable));
                 None
             }
             _ => Some(runnable),
@@ -453,13 +441,12 @@ impl Ready {
 /// Wakes the future given to `block_on`.
 pub(crate) struct RootWaker {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) queued: Mutex<bool>,
+    pub(crate) queued: AtomicBool,
 }
 
 impl Wake for RootWaker {
     fn wake(self: Arc<Self>) {
-        let mut queued = self.queued.lock().unwrap_or_else(PoisonError::into_inner);
-        if !std::mem::replace(&mut *queued, true) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
             self.shared.make_ready(Ready::Root);
         }
     }

@@ -12,11 +12,11 @@ use crate::strikes::Strike;
 
 impl Timer for SimRuntime {
     fn now(&self) -> Instant {
-        self.shared.base + Duration::from_nanos(self.shared.core().now)
+        self.shared.base + Duration::from_nanos(self.shared.clock.now())
     }
 
     fn wall_clock(&self) -> SystemTime {
-        self.shared.core().wall_clock()
+        self.shared.clock.wall_clock()
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
@@ -58,7 +58,7 @@ impl Future for SimSleep {
         let this = &mut *self;
         let skew = this.shared.network().timer_skew();
         let mut core = this.shared.core();
-        if core.now >= this.deadline {
+        if core.now() >= this.deadline {
             drop(core);
             this.unregister();
             return Poll::Ready(());

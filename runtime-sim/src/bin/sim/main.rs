@@ -99,10 +99,9 @@ fn many(options: &Options) -> bool {
         (None, Some(_)) => u64::MAX - options.first,
         (None, None) => 1_000,
     };
-    let size = match (options.load, options.conversation) {
-        (true, _) => Size::TenByHundred,
-        (_, true) => Size::Conversation,
-        _ => Size::Drawn,
+    let size = match options.load {
+        true => Size::TenByHundred,
+        false => Size::Drawn,
     };
     let start = Instant::now();
     let limit = options

@@ -22,20 +22,16 @@ pub(crate) struct Options {
     pub(crate) minutes: Option<u64>,
 
     /// Run this seed alone
-    #[arg(long, conflicts_with_all = ["seeds", "first", "minutes", "plan", "load", "conversation"])]
+    #[arg(long, conflicts_with_all = ["seeds", "first", "minutes", "plan", "load"])]
     pub(crate) seed: Option<u64>,
 
     /// Run a plan
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "first", "minutes", "load", "conversation"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "first", "minutes", "load"])]
     pub(crate) plan: Option<PathBuf>,
 
-    /// Run plans to measure with: ten people who say a hundred things each, within seconds
+    /// Run plans to measure with: ten people who say a hundred things each within two minutes
     #[arg(long)]
     pub(crate) load: bool,
-
-    /// The same within ten minutes, as people do
-    #[arg(long, conflicts_with = "load")]
-    pub(crate) conversation: bool,
 
     /// Make what fails as small as it gets, and print it, and all else to standard error
     #[arg(long)]
