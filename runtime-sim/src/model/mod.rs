@@ -19,6 +19,7 @@ mod room;
 mod ruling;
 mod session;
 mod sometimes;
+mod standing;
 mod telling;
 mod text;
 mod timeout;

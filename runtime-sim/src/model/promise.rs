@@ -36,6 +36,12 @@ promises! {
     Once => "what is acknowledged is in its room exactly once, what is refused is not",
     /// The client library keeps at it, and ends when it is told to.
     Client => "a client waits before it connects again, and ends in time when it is told to",
+    /// The client library knows where it is, and tells where it comes back to.
+    Rooms => "a client knows which rooms it is in, and tells of each that it enters again",
+    /// The client library does not wait for ever for a server, and not for less than it is told to.
+    Patience => "a client gives a silent server up when it is time for that, and not before",
+    /// The client library tells what it has an answer to.
+    Settles => "a server need not recognize for ever what a client has an answer to",
     /// What the program is told of what it has done, and of what there is.
     Program => "what the program does in its hub is done, and what it sees is there",
     /// The policy sees what happens.

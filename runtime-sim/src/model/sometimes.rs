@@ -136,6 +136,12 @@ sometimes! {
     LibraryUnknown => "library: unknown whether said",
     /// It told of events that its program was too slow for.
     LibraryLagged => "library: program lagged",
+    /// A client of the library's and its server were at rest, and compared.
+    LibraryRests => "library: compared at rest",
+    /// A client of the library's entered a room again.
+    LibraryRejoined => "library: entered again",
+    /// A client of the library's gave up a server that said nothing.
+    LibraryGaveUp => "library: server given up",
     /// A program was told of a gap.
     JsonGap => "gap announced in JSON",
     /// A JSON request was refused before it was one.

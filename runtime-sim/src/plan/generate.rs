@@ -56,7 +56,7 @@ impl Plan {
             plan.draw_memory(&mut random);
             plan.draw_interrupted(&mut random);
             plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
-            plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload));
+            plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload), span);
             plan.draw_detection(&mut Random::new(seed ^ 0xde7e, Purpose::Workload));
             let mut random = Random::new(seed ^ 0x1a7e, Purpose::Workload);
             plan.config.late_wake = *random.pick(&[0, 0, 0, 10, 200]);
@@ -82,7 +82,7 @@ impl Plan {
     }
 
     /// Which programs use the client library, and how that is set up.
-    fn draw_library(&mut self, random: &mut Random) {
+    fn draw_library(&mut self, random: &mut Random, span: u64) {
         let config = &mut self.config;
         config.library = *random.pick(&[0, 0, 0, 1, 2]);
         if config.library == 0 || config.json == 0 {
@@ -105,6 +105,45 @@ impl Plan {
         maybe(&mut config.library_attempts, &[1, 3, 10]);
         maybe(&mut config.library_insist, &[1]);
         maybe(&mut config.library_rejoin, &[0]);
+        if random.below(2) == 0 {
+            self.draw_losses(random, span);
+        }
+    }
+
+    /// What makes them lose connections, one soon after the other, and sessions, and what they do then.
+    fn draw_losses(&mut self, random: &mut Random, span: u64) {
+        let config = &mut self.config;
+        config.library_rejoin = 1;
+        if random.below(2) == 0 {
+            config.grace_ms = *random.pick(&[0, 1, 50]);
+        }
+        // So that a silence may be over before the plan is.
+        config.library_ping_ms = *random.pick(&[20, 300, 500]);
+        let silence = config.library_ping_ms;
+        for _ in 0..*random.pick(&[2, 5, 10]) {
+            let client = small(random.below(self.config.clients));
+            let at = random.below(span);
+            let way = *random.pick(&[Way::Up, Way::Down, Way::Both]);
+            let ms = small(random.between(silence, 8 * silence));
+            let kind = match random.below(2) {
+                0 => FaultKind::Partition(client, way, ms),
+                _ => FaultKind::Reset(client),
+            };
+            self.faults.push(Fault { at, kind });
+            if random.below(2) == 0 {
+                let at = at + 1_000 * random.below(200);
+                let kind = FaultKind::ResetWithin(client, way, small(random.below(400)));
+                self.faults.push(Fault { at, kind });
+            }
+            // Something is said while there is no connection, and some of it taken back.
+            let mut at = at;
+            for action in [Action::Say(10), Action::Cut(10), Action::Say(10)] {
+                at += random.below(20_000);
+                self.operations.push(Operation { at, client, action });
+            }
+        }
+        self.faults.sort_by_key(|fault| fault.at);
+        self.operations.sort_by_key(|operation| operation.at);
     }
 
     /// Whether both protocols are served on the same listeners, and how often clients hesitate there.

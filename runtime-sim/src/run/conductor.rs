@@ -218,10 +218,6 @@ async fn conduct(plan: &Plan, stage: &Stage) {
         Duration::ZERO
     };
     come_to_rest(stage, &clients, DRAIN + rated).await;
-    if plan.config.library > 0 {
-        // A client of the library's that has no time to close is gone when it has said goodbye, which the server has to see.
-        come_to_rest(stage, &clients, DRAIN + rated).await;
-    }
     check_rest(stage, &hub, host.is_some());
 
     runtime.note(What::Mark, 2, 0);
@@ -425,7 +421,8 @@ fn is_at_rest(stage: &Stage) -> bool {
     let mut people = model.people.values();
     model.unheard_listener().is_none()
         && people.all(|person| match person.presence {
-            Presence::Open => !person.listens || (person.is_heard() && person.is_told()),
+            // The server has to see first who has let go, and may have said something before that.
+            Presence::Open => person.listens && person.is_heard() && person.is_told(),
             Presence::New => !person.listens,
             Presence::Leaving | Presence::Gone => !person.listens,
         })

@@ -966,6 +966,108 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 "#,
     },
     Mutant {
+        name: "a client is in a room that it was taken out of",
+        file: "client/conversation.rs",
+        from: r#"                        if Some(nick) == self.nick.as_ref() =>
+                    {
+                        self.rooms.remove(room);
+                    }"#,
+        to: r#"                        if Some(nick) == self.nick.as_ref() =>
+                    {
+                        let _ = room;
+                    }"#,
+    },
+    Mutant {
+        name: "a client is in a room that was closed",
+        file: "client/conversation.rs",
+        from: r#"                    Event::RoomClosed { room, .. } => {
+                        self.rooms.remove(room);
+                    }
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a client does not tell that it is in a room again",
+        file: "client/conversation.rs",
+        from: r#"                events.push(Event::Rejoined(joined), due);
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a client tells twice that it is in a room again",
+        file: "client/conversation.rs",
+        from: r#"                events.push(Event::Rejoined(joined), due);
+"#,
+        to: r#"                events.push(Event::Rejoined(joined.clone()), due);
+                events.push(Event::Rejoined(joined), due);
+"#,
+    },
+    Mutant {
+        name: "a client forgets where it was when its session is lost",
+        file: "client/conversation.rs",
+        from: r#"        self.settle(&Fate::Lost, due);
+        self.settled.clear();"#,
+        to: r#"        self.settle(&Fate::Lost, due);
+        self.rooms.clear();
+        self.settled.clear();"#,
+    },
+    Mutant {
+        name: "a client gives a silent server up at once",
+        file: "client/link.rs",
+        from: r#"            Some(pinged) => (after(pinged, self.ping_timeout), false),"#,
+        to: r#"            Some(pinged) => (after(pinged, self.ping_timeout / 2), false),"#,
+    },
+    Mutant {
+        name: "a client waits for a silent server twice as long",
+        file: "client/link.rs",
+        from: r#"            Some(pinged) => (after(pinged, self.ping_timeout), false),"#,
+        to: r#"            Some(pinged) => (after(pinged, self.ping_timeout * 2), false),"#,
+    },
+    Mutant {
+        name: "a client asks a silent server again and again",
+        file: "client/link.rs",
+        from: r#"            Some(pinged) => (after(pinged, self.ping_timeout), false),"#,
+        to: r#"            Some(pinged) => (after(pinged, self.ping_timeout), true),"#,
+    },
+    Mutant {
+        name: "a client gives a server up that it has not asked",
+        file: "client/link.rs",
+        from: r#"            self.shared.with(|state| state.conversation.ping());
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "a client is not patient with a server that answers",
+        file: "client/link.rs",
+        from: r#"                self.heard_at = self.runtime.now();
+                self.pinged_at = None;
+"#,
+        to: r#"                self.heard_at = self.runtime.now();
+"#,
+    },
+    Mutant {
+        name: "a client waits for ever for a welcome",
+        file: "client/link.rs",
+        from: r#"            return (self.welcome_deadline, false);"#,
+        to: r#"            return (after(self.welcome_deadline, self.ping_after), false);"#,
+    },
+    Mutant {
+        name: "a message that was taken back stays open",
+        file: "client/conversation.rs",
+        from: r#"            if let Some(pending) = self.requests.remove(&number) {
+                self.close_say(&pending.request, false);
+            }
+"#,
+        to: r#"            self.requests.remove(&number);
+"#,
+    },
+    Mutant {
+        name: "a client never tells what it has an answer to",
+        file: "client/conversation.rs",
+        from: r#"                    settled: self.settled.take(room).map(name),"#,
+        to: r#"                    settled: self.settled.take(room).map(name).filter(|_| false),"#,
+    },
+    Mutant {
         name: "whoever was greeted is a person for good",
         file: "protocol/detect.rs",
         from: r#"                self.spoken = Spoken::Open;"#,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use chat_core::client::{Backoff, Client, ClientError, Event, Lagged, Said};
+use chat_core::client::{Backoff, Client, ClientError, Disconnect, Event, Lagged, Said};
 use chat_core::name::{Nick, RoomName};
 
+use super::rejoins::Rejoins;
 use super::tap::Lines;
 use crate::model::{Model, Promise, Sort, folded};
 use crate::plan::PlanConfig;
@@ -21,6 +22,11 @@ pub(super) struct Book {
     /// What it was ever called.
     names: BTreeSet<String>,
     rooms: BTreeMap<String, Heard>,
+    rejoined: Rejoins,
+    /// Whether the last that was heard of the connection is that it is lost.
+    is_down: bool,
+    /// How many attempts to connect there had been when client and server agreed on everything, if they did.
+    rested: Option<u64>,
     /// What was said, and is to be heard: the room, the number, and the text.
     said: Vec<(String, u64, String)>,
     /// How many requests have an answer.
@@ -39,8 +45,11 @@ struct Heard {
     /// Whether the client may have been out of the room without having heard of it, so that its numbers may
     /// have begun anew.
     may_begin_anew: bool,
-    /// How often it was asked to be in.
+    /// How often it was asked to be in, and how many of these requests have no answer.
     joins: u64,
+    open_joins: u64,
+    /// Whether it is out of the room because it asked for that.
+    has_left: bool,
     texts: BTreeSet<(u64, String)>,
     gaps: Vec<(u64, u64)>,
     /// The last numbers that there were when the client was let in again.
@@ -56,6 +65,9 @@ impl Book {
             rejoins: config.library_rejoin > 0,
             names: BTreeSet::new(),
             rooms: BTreeMap::new(),
+            rejoined: Rejoins::default(),
+            is_down: false,
+            rested: None,
             said: Vec::new(),
             answers: 0,
             has_dropped: false,
@@ -65,7 +77,44 @@ impl Book {
 
     /// The program is about to ask for being in a room.
     pub(super) fn joins(&mut self, room: &RoomName) {
-        self.room(room).joins += 1;
+        let heard = self.room(room);
+        heard.joins += 1;
+        heard.open_joins += 1;
+        heard.has_left = false;
+    }
+
+    /// That has an answer.
+    pub(super) fn has_joined(&mut self, room: &RoomName) {
+        self.answers += 1;
+        self.room(room).open_joins -= 1;
+    }
+
+    /// The program is about to ask for being out of a room. Returns how often it was asked to be in by then, if all that has
+    /// an answer.
+    pub(super) fn leaves(&mut self, room: &RoomName) -> Option<u64> {
+        self.lines.asks_to_leave(room);
+        let heard = self.room(room);
+        (heard.open_joins == 0).then_some(heard.joins)
+    }
+
+    /// That has an answer. It is out for good if nothing asks for being in at the same time.
+    pub(super) fn has_left(&mut self, room: &RoomName, asked: Option<u64>, is_done: bool) {
+        self.answers += 1;
+        self.lines.has_left(room);
+        let heard = self.room(room);
+        heard.has_left |= is_done && asked == Some(heard.joins);
+    }
+
+    /// Client and server have nothing more to say to each other, and agree on which rooms it is in.
+    pub(super) fn rests(&mut self, rooms: &BTreeSet<String>, model: &mut Model) {
+        self.rested = Some(self.lines.attempts());
+        let left = rooms
+            .iter()
+            .find(|room| self.rooms.get(*room).is_some_and(|heard| heard.has_left));
+        if let Some(room) = left {
+            let detail = format!("the client is in {room} again, which it has left");
+            model.breaks(Promise::Rooms, detail);
+        }
     }
 
     /// What the client is called in its first session.
@@ -144,16 +193,21 @@ impl Book {
             {
                 self.room(room).last = None;
             }
-            Event::RoomClosed { room, .. } | Event::NotRejoined { room, .. } => {
+            Event::RoomClosed { room, .. } => self.room(room).last = None,
+            Event::NotRejoined { room, .. } => {
+                self.returns_to(room, model);
                 self.room(room).last = None;
             }
             Event::Renamed { from, nick, .. } if self.names.contains(&folded(from.as_str())) => {
                 self.is_called(nick);
             }
+            Event::Disconnected(why) => self.is_disconnected(why, model),
             Event::Reconnecting { attempt, delay, .. } => self.waits(*attempt, *delay, model),
             Event::Resumed { nick, rooms } => {
                 model.sometimes.count(Sort::LibraryResumed);
                 self.is_called(nick);
+                self.is_down = false;
+                self.rejoined.resumes();
                 let rooms: BTreeSet<_> = rooms.iter().map(|room| folded(room.as_str())).collect();
                 for (room, heard) in &mut self.rooms {
                     if !rooms.contains(room) {
@@ -166,12 +220,16 @@ impl Book {
             Event::SessionLost { nick } => {
                 model.sometimes.count(Sort::LibrarySessionLost);
                 self.is_called(nick);
+                self.is_down = false;
+                self.rejoined.begins(self.rejoins);
                 for heard in self.rooms.values_mut() {
                     heard.may_begin_anew = true;
                     heard.last = heard.last.filter(|_| self.rejoins);
                 }
             }
             Event::Rejoined(joined) => {
+                model.sometimes.count(Sort::LibraryRejoined);
+                self.returns_to(&joined.room, model);
                 let heard = self.room(&joined.room);
                 heard.returns.insert(joined.last);
                 heard.may_begin_anew = false;
@@ -186,6 +244,16 @@ impl Book {
     pub(super) fn closes(&self, model: &mut Model) {
         if !self.ended {
             model.breaks(Promise::Client, "the events ended without the end");
+        }
+        // After that another session may have begun that there was no time to tell all of.
+        let has_rested = self.rested == Some(self.lines.attempts());
+        if let Some(room) = self
+            .rejoined
+            .untold()
+            .filter(|_| self.sees_all() && has_rested)
+        {
+            let detail = format!("the client did not tell whether it is in {room} again");
+            model.breaks(Promise::Rooms, detail);
         }
         for (room, number, text) in &self.said {
             let text = if self.reworded { "" } else { text };
@@ -209,10 +277,47 @@ impl Book {
         self.rooms.entry(folded(room.as_str())).or_default()
     }
 
+    /// Whether all is known that there was to hear, and how each conversation ended.
+    fn sees_all(&self) -> bool {
+        !self.has_dropped && !self.lines.are_blind()
+    }
+
+    /// The connection is lost.
+    fn is_disconnected(&mut self, why: &Disconnect, model: &mut Model) {
+        self.is_down = true;
+        if !self.sees_all() {
+            return;
+        }
+        let Some(loss) = self.lines.next_loss() else {
+            let detail = format!("{why:?}, and no conversation has ended");
+            return model.breaks(Promise::Client, detail);
+        };
+        if matches!(why, Disconnect::TimedOut) {
+            model.sometimes.count(Sort::LibraryGaveUp);
+            let patience = self.lines.patience();
+            if loss.silence < patience.with_silence() || !loss.has_asked {
+                let asked = if loss.has_asked { "" } else { ", unasked" };
+                let silence = loss.silence;
+                let detail = format!("the server was given up after {silence:?} of silence{asked}");
+                model.breaks(Promise::Patience, detail);
+            }
+        }
+        self.rejoined.loses(loss);
+    }
+
+    /// In a new session the client is in a room again, or is not let in.
+    fn returns_to(&mut self, room: &RoomName, model: &mut Model) {
+        if !self.rejoined.tells(room) && self.sees_all() {
+            let detail = format!("the client enters {room} again, which was not to be entered");
+            model.breaks(Promise::Rooms, detail);
+        }
+    }
+
     fn hears_range(&mut self, room: &RoomName, (first, last): (u64, u64), model: &mut Model) {
         let heard = self.room(room);
         let known = heard.last.replace(last);
-        let begins_anew = heard.may_begin_anew && known >= Some(first);
+        // What comes next tells whether they have; that they do later shows in other events.
+        let begins_anew = std::mem::take(&mut heard.may_begin_anew) && known >= Some(first);
         if let Some(known) = known
             && known + 1 != first
             && !begins_anew
@@ -233,7 +338,13 @@ impl Book {
         let mut ranges = lagged.messages.iter();
         let goes_back = ranges.any(|(room, &(first, _))| self.room(room).last >= Some(first));
         // Otherwise what happened to the rooms may be among what was dropped.
-        let only_messages = counted == lagged.events && !goes_back;
+        let ranges = &mut lagged.messages.iter();
+        let has_gap = ranges.any(|(room, &range)| {
+            // It counts as one, but not as one message.
+            self.lines.tell_of_gap_within(room.as_str(), range)
+        });
+        let only_messages =
+            counted == lagged.events && !goes_back && !has_gap && self.is_in_conversation();
         for (room, &range) in &lagged.messages {
             if only_messages {
                 self.hears_range(room, range, model);
@@ -253,6 +364,11 @@ impl Book {
             heard.last = None;
             heard.may_begin_anew = true;
         }
+    }
+
+    /// Whether nothing is to be heard of the connection or a new session, and nothing was dropped that was.
+    fn is_in_conversation(&self) -> bool {
+        self.sees_all() && !self.is_down && !self.lines.have_losses() && self.rejoined.are_told()
     }
 
     fn waits(&self, attempt: u32, delay: Duration, model: &mut Model) {

@@ -1,6 +1,8 @@
 //! A program that leaves everything to `chat_core::client`.
 
 mod book;
+mod rejoins;
+mod rest;
 mod tap;
 
 use std::io;
@@ -16,7 +18,7 @@ use chat_core::runtime::{Runtime, RuntimeExt, Task, TaskGroup};
 use chat_core::store::HistoryRange;
 use futures::StreamExt;
 use futures::future::join_all;
-use tap::{Lines, Tap};
+use tap::{Lines, Patience, Tap};
 
 use super::{Places, Shared, Words, count, nick};
 use crate::model::Promise;
@@ -124,6 +126,7 @@ impl Program {
             self.runtime.sleep(Duration::from_millis(100)).await;
         }
         self.is_answered().await;
+        self.comes_to_rest().await;
         match self.random.below(2) {
             0 => self.close(None).await,
             _ => self.let_go().await,
@@ -205,8 +208,8 @@ impl Program {
         if self.client.is_some() || self.is_hopeless {
             return;
         }
-        let lines = Lines::default();
         let options = self.options();
+        let lines = Lines::new(Patience::of(&options));
         let book = Book::new(options.backoff.clone(), lines.clone(), &self.config);
         let pages = Pages {
             book: Arc::new(Mutex::new(book)),
@@ -218,6 +221,7 @@ impl Program {
             self.is_hopeless = self.shared.calm.load(Ordering::Relaxed);
             return;
         };
+        lines.watch(&client);
         pages.open().names_of(&client);
         let reader = Reader {
             stage: self.stage.clone(),
@@ -247,7 +251,8 @@ impl Program {
         options.event_capacity = size(config.library_events);
         options.connect_timeout = ms(config.library_connect_ms);
         options.ping_after = ms(config.library_ping_ms);
-        options.ping_timeout = ms(config.library_ping_ms);
+        // Not as long, so that one cannot be taken for the other.
+        options.ping_timeout = ms(config.library_ping_ms * 3 / 2);
         options.close_timeout = Duration::from_millis(config.library_close_ms);
         if config.library_backpressure > 0 {
             options.when_full = WhenFull::Backpressure;
@@ -276,7 +281,7 @@ impl Program {
             let (place, served) = (places.of(number), places.served());
             let hesitation = shared.hesitation(&mut moods);
             let now = stage.runtime().elapsed();
-            if let (Some(ended), Some(least)) = (lines.begin(), least)
+            if let (Some(ended), Some(least)) = (lines.begin(now), least)
                 && now < ended + least
             {
                 let detail = format!("client {number} connects again after {:?}", now - ended);
@@ -288,6 +293,7 @@ impl Program {
                 lines.end(runtime.elapsed());
                 let stream = connected?;
                 let id = stream.id();
+                lines.connected(id);
                 // Whoever hesitates does not listen meanwhile.
                 let prompt = prompt && hesitation.is_none();
                 stage.model().connected(id, number, served, prompt);
@@ -309,6 +315,7 @@ impl Program {
         let start = self.stage.runtime().elapsed();
         // It ends one way or another.
         let _ = running.client.quit(reason).await;
+        running.lines.unwatch();
         let took = self.stage.runtime().elapsed() - start;
         if took > Duration::from_millis(self.config.library_close_ms) + SLACK {
             self.breaks(Promise::Client, format!("closing took {took:?}"));
@@ -326,6 +333,7 @@ impl Program {
     async fn let_go(&mut self) {
         if let Some(running) = self.client.take() {
             running.requests.cancel().await;
+            running.lines.unwatch();
             drop(running.client);
             self.leaves(running.reader);
         }
@@ -367,7 +375,7 @@ impl Program {
         self.asks_for(|client, pages| async move {
             pages.open().joins(&room);
             let _ = client.join(&room).await;
-            pages.open().answers += 1;
+            pages.open().has_joined(&room);
         });
     }
 
@@ -391,18 +399,17 @@ impl Program {
             Action::Join(room) => self.joins(&spelled(room)),
             Action::Leave(room) => {
                 let room = spelled(room);
-                self.repeats(1, move |client| {
-                    let room = room.clone();
-                    async move { drop(client.leave(&room).await) }
-                });
+                self.asks_for(|client, pages| async move { leave(&client, &pages, &room).await });
             }
             Action::Hop(times) => self.asks_for(move |client, pages| async move {
                 let room = spelled(0);
                 let hops = (0..times).map(|_| async {
                     pages.open().joins(&room);
-                    let (join, leave) = (client.join(&room), client.leave(&room));
-                    let _ = futures::join!(join, leave);
-                    pages.open().answers += 1;
+                    let join = async {
+                        let _ = client.join(&room).await;
+                        pages.open().has_joined(&room);
+                    };
+                    futures::join!(join, leave(&client, &pages, &room));
                 });
                 join_all(hops).await;
             }),
@@ -503,6 +510,12 @@ impl Program {
             false => rooms[self.random.index(rooms.len())].clone(),
         }
     }
+}
+
+async fn leave(client: &Client, pages: &Pages, room: &RoomName) {
+    let asked = pages.open().leaves(room);
+    let answer = client.leave(room).await;
+    pages.open().has_left(room, asked, answer.is_ok());
 }
 
 fn named(number: u32) -> Nick {
