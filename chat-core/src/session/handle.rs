@@ -25,6 +25,24 @@ impl SessionHandle {
         });
     }
 
+    /// Why the connection is closing, or about to: the first order that it was given, by whomever; `None` if there
+    /// was none. A peer that goes first is no order.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn example(session: &chat_core::session::Session) {
+    /// use chat_core::event::CloseReason;
+    ///
+    /// let handle = session.handle();
+    /// handle.close(CloseReason::Shutdown);
+    /// assert_eq!(handle.closing(), Some(CloseReason::Shutdown));
+    /// # }
+    /// ```
+    pub fn closing(&self) -> Option<CloseReason> {
+        self.outbox.closing()
+    }
+
     /// Whether the connection's stream has taken everything that was queued, and the peer was told
     /// that nothing more comes.
     pub fn is_drained(&self) -> bool {

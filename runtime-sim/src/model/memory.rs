@@ -6,14 +6,16 @@
 //! refused for want of memory it foresees, from what the hub says is in use right before: where a hook decides, at the
 //! moment when it does, as what it allows is done at once, and only then handed to the protocol.
 
+use std::collections::BTreeSet;
+
 use chat_core::hub::HubError;
 
-use super::outbox::{Entry, Missed, Queue};
+use super::outbox::{Entry, Limits, Missed, Queue};
 use super::person::Presence;
 use super::promise::Promise;
 use super::session::{Refusal, refusal};
 use super::sometimes::Sort;
-use super::{Model, folded};
+use super::{Id, Model, folded};
 
 /// What a session may hold of each kind whatever is free.
 const FLOOR: usize = 4 * 1024;
@@ -23,6 +25,9 @@ const PART: usize = 16;
 
 /// More than an event takes beside its text, with its slot in a queue and its encodings.
 const EVENT: usize = 512;
+
+/// Less than that.
+const LEAST_EVENT: usize = 64;
 
 /// The longest message, and all that is longest of what is said here.
 const LONGEST: usize = 4 * 1024 + EVENT;
@@ -73,6 +78,40 @@ impl Model {
     /// What each might hold at any time so far.
     pub(super) fn least_share(&self) -> usize {
         self.memory.least_share()
+    }
+
+    /// Something was done, which the model is about to do: these are the connections among all that are open which are
+    /// ordered to close because they are slow.
+    pub(crate) fn sees_slow(&mut self, slow: BTreeSet<Id>) {
+        self.slow = slow;
+    }
+
+    /// Something is about to be done, and whatever came before has been, by the server and by the model: `open`
+    /// connections have queues, and these are `slow` ones.
+    pub(crate) fn settles_queues(&mut self, open: impl Iterator<Item = Id>, slow: BTreeSet<Id>) {
+        let now = self.now;
+        let mut wrong = None;
+        for id in open {
+            let Some(person) = self.people.get_mut(&id) else {
+                continue;
+            };
+            match (slow.contains(&id), person.queue.overflowed) {
+                (true, true) => {}
+                (false, false) => person.queue.is_open(),
+                (false, true) => wrong = Some((id, "has more to hear than may wait")),
+                (true, false) => {
+                    self.sometimes.count(Sort::ShutForMemory);
+                    if person.queue.closing || !person.queue.is_shut() {
+                        wrong = Some((id, "is closed for slowness, and keeps to its share"));
+                    }
+                    person.note_overflow(now);
+                }
+            }
+        }
+        self.slow = slow;
+        if let Some((id, what)) = wrong {
+            self.breaks(Promise::Memory, format!("connection {id} {what}"));
+        }
     }
 
     /// The hub says how much memory is in use.
@@ -178,6 +217,22 @@ impl Queue {
         let (count, bytes) = self.load();
         let takes = (count + 1) * EVENT + bytes + weight;
         self.crowded |= !fits || takes > share.max(FLOOR);
+    }
+
+    /// Whether the queue may be closed for an event of this weight, as it has held more than its share. One event of a
+    /// room is within any share.
+    pub(super) fn may_be_shut(&self, weight: usize, share: usize) -> bool {
+        let (count, bytes) = self.load();
+        let takes = (count + 1) * EVENT + bytes + weight;
+        self.holds_room_events() && takes > share.max(FLOOR)
+    }
+
+    /// Whether the queue has to be closed for such an event: it would hold more than a share of all memory.
+    pub(super) fn must_be_shut(&self, weight: usize, limits: &Limits) -> bool {
+        let (count, bytes) = self.load();
+        let takes = (count + 1) * LEAST_EVENT + bytes + weight;
+        let largest_share = limits.max_memory.map_or(usize::MAX, |limit| limit / PART);
+        self.holds_room_events() && takes > largest_share.max(FLOOR)
     }
 
     /// Takes out what a note covers that `is` what was told: the first events of one room, up to something of the

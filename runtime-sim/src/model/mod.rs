@@ -24,7 +24,7 @@ mod telling;
 mod text;
 mod timeout;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -100,6 +100,8 @@ pub(crate) struct Model {
     /// How much memory is in use, where that is bounded, and the rooms that remember something new.
     memory: InUse,
     grown: Vec<String>,
+    /// Which connections are ordered to close because they are slow, where the model cannot know by itself.
+    slow: BTreeSet<Id>,
     /// How much more often each kind of thing has happened than the policy has seen it.
     unobserved: BTreeMap<Kind, i64>,
     pub(crate) received: u64,
@@ -123,6 +125,7 @@ impl Model {
         Self {
             memory: InUse::of(limits.max_memory),
             grown: Vec::new(),
+            slow: BTreeSet::new(),
             rooms: Rooms::new(limits.clone()),
             limits,
             nicks: BTreeMap::new(),

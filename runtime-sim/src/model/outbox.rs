@@ -48,6 +48,8 @@ pub(crate) struct RoomEvent {
     /// Of a message.
     pub(crate) number: Option<u64>,
     pub(crate) at: u64,
+    /// Whether the server had a reason to close the queue instead of taking it, and has not been seen to have taken it.
+    pub(super) in_doubt: bool,
 }
 
 /// What waits for one session.
@@ -101,6 +103,17 @@ impl Queue {
         if self.closing {
             return;
         }
+        if limits.watches_queues() {
+            if !self.fits(limits, event.weight) || self.must_be_shut(event.weight, limits) {
+                some.count(Sort::Overflow);
+                return self.overflow();
+            }
+            let in_doubt = self.may_be_shut(event.weight, share);
+            return self.keep_room(&RoomEvent {
+                in_doubt,
+                ..event.clone()
+            });
+        }
         if limits.max_memory.is_some() {
             self.crowds(event.weight, self.fits(limits, event.weight), share);
             return self.keep_room(event);
@@ -129,10 +142,17 @@ impl Queue {
         (self.count, self.bytes)
     }
 
-    /// Queues a private message if it was `accepted`, where memory is bounded. Tells whether that is right.
+    /// Whether an event of a room waits.
+    pub(super) fn holds_room_events(&self) -> bool {
+        self.count > self.direct_count
+    }
+
+    /// Queues a private message if it was `accepted`, where memory is bounded. Tells whether that is right, where the
+    /// queue may have been `shut` for it.
     pub(super) fn push_direct_if(
         &mut self,
         accepted: bool,
+        shut: bool,
         telling: Telling,
         weight: usize,
         limits: &Limits,
@@ -140,10 +160,18 @@ impl Queue {
     ) -> bool {
         let within_half = self.direct_count < limits.outbox_messages.div_ceil(2)
             && self.direct_bytes + weight <= limits.outbox_bytes.div_ceil(2);
+        let fits = self.fits(limits, weight);
+        let must_be_shut = self.must_be_shut(weight, limits);
         if accepted {
-            self.crowds(weight, self.fits(limits, weight), share);
+            self.crowds(weight, fits, share);
             self.keep_direct(telling, weight);
-            return within_half && !self.closing;
+            let is_held = !limits.disconnect || (fits && !must_be_shut);
+            return within_half && !self.closing && is_held;
+        }
+        if limits.disconnect && shut && !self.closing && within_half {
+            let reason = !fits || self.may_be_shut(weight, share);
+            self.overflow();
+            return reason;
         }
         // One is kept whatever is free.
         self.closing || !within_half || self.direct_count > 0
@@ -258,6 +286,47 @@ impl Queue {
         Some(entry)
     }
 
+    /// Nothing more was taken than what is there, from some event in doubt on not even that. Tells whether there was a
+    /// reason for it.
+    pub(super) fn is_shut(&mut self) -> bool {
+        let mut entries = self.entries.iter();
+        let reason = entries.any(Entry::is_in_doubt);
+        self.overflow();
+        reason
+    }
+
+    /// The same where nobody has looked before what was taken is out: what is next has to be in doubt.
+    pub(super) fn is_shut_here(&mut self) -> bool {
+        let is_shut = self.entries.front().is_some_and(Entry::is_in_doubt);
+        if is_shut {
+            self.overflow();
+            self.skip_untaken();
+        }
+        is_shut
+    }
+
+    /// All that is there was taken.
+    pub(super) fn is_open(&mut self) {
+        for entry in &mut self.entries {
+            if let Entry::Room(event) = entry {
+                event.in_doubt = false;
+            }
+        }
+    }
+
+    /// Takes out what the server has not taken when it shut the queue, if that may begin with what is next: all but the
+    /// last words.
+    pub(super) fn skip_untaken(&mut self) {
+        if !self.overflowed || !self.entries.front().is_some_and(Entry::is_in_doubt) {
+            return;
+        }
+        let is_reply = |entry: &Entry| matches!(entry, Entry::Reply(_));
+        let last_words = usize::from(self.entries.back().is_some_and(is_reply));
+        while self.entries.len() > last_words {
+            self.pop();
+        }
+    }
+
     fn overflow(&mut self) {
         self.closing = true;
         self.overflowed = true;
@@ -314,6 +383,19 @@ impl Queue {
             presence: u64::from(event.number.is_none()),
         };
         self.entries.insert(place, Entry::Missed(missed));
+    }
+}
+
+impl Limits {
+    /// Whether queues are closed for their share of the memory, so that somebody has to look which are.
+    pub(crate) fn watches_queues(&self) -> bool {
+        self.disconnect && self.max_memory.is_some()
+    }
+}
+
+impl Entry {
+    fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::Room(event) if event.in_doubt)
     }
 }
 

@@ -442,7 +442,7 @@ impl Model {
 
     /// Something was encoded for a session.
     pub(crate) fn encoded(&mut self, id: Id, bytes: &[u8]) {
-        let bounded = self.is_bounded() && is_note(bytes);
+        let bounded = self.is_bounded() && !self.limits.disconnect && is_note(bytes);
         let presence = self.limits.presence;
         let Some(person) = self.people.get_mut(&id) else {
             return;
@@ -501,6 +501,10 @@ impl Model {
             return;
         };
         while !bytes.is_empty() {
+            if person.expected.is_empty() {
+                // What is encoded comes before what is received.
+                person.queue.skip_untaken();
+            }
             if person.expected.is_empty()
                 && let Some(Entry::Reply(_)) = person.queue.entries.front()
                 && let Some(Entry::Reply(line)) = person.queue.pop()
@@ -560,9 +564,12 @@ impl Model {
         let (now, cutting_off) = (self.now, self.cutting_off || self.stopping);
         let limits = self.limits.clone();
         self.stopped_listening(id);
-        let Some(person) = self.people.get(&id) else {
+        let Some(person) = self.people.get_mut(&id) else {
             return;
         };
+        if dropped.flatten().is_some() {
+            person.queue.skip_untaken();
+        }
         // Beyond a number of refusals at a time, others are closed without a word.
         let refused = person.presence == Presence::New || person.excused;
         if dropped == Some(None) && person.dismissed.is_none() && !refused && !cutting_off {
@@ -596,6 +603,10 @@ impl Model {
             return;
         };
         person.listens = false;
+        if closed {
+            // All that was taken is encoded by now, and there need not be last words behind it.
+            person.queue.skip_untaken();
+        }
         // Answers that nobody received yet: nothing follows them.
         let told = person.is_told();
         if closed {

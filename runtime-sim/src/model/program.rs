@@ -206,7 +206,7 @@ impl Model {
 
     /// A subscription has heard something.
     pub(crate) fn is_overheard(&mut self, id: u64, heard: &Heard) {
-        let bounded = self.is_bounded();
+        let bounded = self.is_bounded() && !self.limits.disconnect;
         if bounded
             && let Heard::Missed(theirs) = heard
             && let Some(listener) = self.listeners.get_mut(&id)
@@ -250,6 +250,9 @@ impl Model {
             return;
         };
         listener.ended = true;
+        if self.limits.watches_queues() && listener.queue.is_shut_here() {
+            self.sometimes.count(Sort::ShutForMemory);
+        }
         let sort = match listener.queue.overflowed {
             true => Sort::ListenerOverflow,
             false => Sort::ListenerClosed,

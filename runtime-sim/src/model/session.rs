@@ -467,7 +467,9 @@ impl Model {
         let weight = REST + text.len();
         let queue = &mut person.queue;
         let accepted = if self.limits.max_memory.is_some() {
-            let right = queue.push_direct_if(seen, telling, weight, &self.limits, share);
+            let shut = self.slow.contains(&heard_by);
+            let limits = &self.limits;
+            let right = queue.push_direct_if(seen, shut, telling, weight, limits, share);
             if !right {
                 let detail = format!("a private message was refused or not: {seen}");
                 self.breaks(Promise::Memory, detail);
@@ -555,6 +557,7 @@ impl Model {
             room: room.into(),
             number,
             at: self.now,
+            in_doubt: false,
         }
     }
 

@@ -32,6 +32,8 @@ sometimes! {
     TooBig => "event larger than an outbox",
     /// A slow consumer was disconnected.
     SlowConsumer => "slow consumer disconnected",
+    /// Somebody was closed for holding more than a share of the memory.
+    ShutForMemory => "queue closed for its share of memory",
     /// A private message was delivered.
     Private => "private message",
     /// A private message did not fit.

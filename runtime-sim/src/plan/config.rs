@@ -80,7 +80,7 @@ config! {
     outbox_bytes = 1024 * 1024,
     /// Whether a slow consumer is disconnected.
     disconnect = 0,
-    /// `HubConfig::max_memory`; 0 for what is usual. Not together with `disconnect`.
+    /// `HubConfig::max_memory`; 0 for what is usual.
     max_memory = 0,
     /// `MemoryLimits::messages`.
     memory_messages = 100,

@@ -157,8 +157,9 @@ impl Plan {
     /// How much memory there is: as much as one likes in most plans.
     fn draw_memory(&mut self, random: &mut Random) {
         if random.below(4) == 0 {
-            self.config.disconnect = 0;
             self.config.max_memory = 1_024 * *random.pick(&[1, 16, 64, 256, 1_024]);
+            let mut random = Random::new(self.seed ^ 0x5107, Purpose::Workload);
+            self.config.disconnect = *random.pick(&[0, 0, 1]);
         }
     }
 

@@ -53,6 +53,7 @@ impl Program {
 
     /// Does something, and lets the model do it: nothing comes between, as there is one thread.
     async fn does(&mut self, kind: DeedKind) {
+        drop(self.stage.model_before());
         match kind {
             DeedKind::Publish(room, len) => self.publishes(&place(room), len),
             DeedKind::SetTopic(room, len) => {

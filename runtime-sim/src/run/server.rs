@@ -57,11 +57,10 @@ impl Timer for Tapped {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let mut model = self.stage.model();
-        if std::mem::take(&mut model.giving_orders) {
-            model.orders_all_to_close(true);
+        let gives_orders = std::mem::take(&mut self.stage.model().giving_orders);
+        if gives_orders {
+            self.stage.model_before().orders_all_to_close(true);
         }
-        drop(model);
         self.stage.runtime().sleep_until(deadline)
     }
 }
@@ -148,8 +147,10 @@ impl Future for TappedSleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let polled = self.sleep.as_mut().poll(cx);
         match self.what_for {
-            WhatFor::Decision(id) => self.stage.model().looks_again(id),
-            WhatFor::Return(number) if polled.is_ready() => self.stage.model().expires(number),
+            WhatFor::Decision(id) => self.stage.model_before().looks_again(id),
+            WhatFor::Return(number) if polled.is_ready() => {
+                self.stage.model_before().expires(number);
+            }
             WhatFor::Return(_) => {}
         }
         polled
@@ -367,7 +368,7 @@ impl OwnLoop {
     async fn shut_down(self, within: Duration, stage: &Stage, start: Duration) -> usize {
         self.acceptors.cancel().await;
         self.connections.close();
-        stage.model().orders_all_to_close(false);
+        stage.model_before().orders_all_to_close(false);
         for seat in self.served.lock().iter() {
             seat.handle.close_within(CloseReason::Shutdown, within);
         }

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use chat_core::framing::Frame;
 use chat_core::hub::{Hub, HubError};
 use chat_core::name::RoomName;
 use chat_core::protocol::{Delivery, DetectProtocol, Flow, JsonProtocol, Protocol, TextProtocol};
-use chat_core::session::{Done, Session};
+use chat_core::session::{Done, Session, SessionHandle};
 use chat_core::store::HistoryRange;
 
 use crate::SimRuntime;
@@ -20,6 +21,8 @@ pub(super) struct Stage {
     runtime: SimRuntime,
     /// The hub, which holds on to the stage itself.
     hub: Arc<OnceLock<Weak<Hub>>>,
+    /// The sessions of all open connections, where their queues are looked at.
+    queues: Arc<Mutex<BTreeMap<Id, SessionHandle>>>,
 }
 
 impl Stage {
@@ -29,6 +32,7 @@ impl Stage {
             model,
             runtime,
             hub: Arc::default(),
+            queues: Arc::default(),
         }
     }
 
@@ -41,6 +45,10 @@ impl Stage {
     pub(super) fn decides(&self, ruling: Ruling) {
         let hub = self.hub.get().and_then(Weak::upgrade);
         let mut model = self.model();
+        if model.handling.is_none() {
+            // Late, so that nothing has been done yet in this step.
+            self.settle(&mut model);
+        }
         model.rulings.push_back(ruling);
         if let Some(hub) = hub {
             model.decides_with_memory(hub.memory_used());
@@ -71,9 +79,45 @@ impl Stage {
         });
     }
 
+    /// The model, as of now, before something is done and with nothing half done. Where the model cannot know it, it is
+    /// told whose queue has been closed by what was done last.
+    pub(super) fn model_before(&self) -> MutexGuard<'_, Model> {
+        let mut model = self.model();
+        self.settle(&mut model);
+        model
+    }
+
+    fn settle(&self, model: &mut Model) {
+        if model.limits.watches_queues() {
+            let queues = self.queues();
+            let slow = slow(&queues);
+            model.settles_queues(queues.keys().copied(), slow);
+        }
+    }
+
+    /// The model, as of now, when something has been done that it is about to do.
+    fn model_after(&self) -> MutexGuard<'_, Model> {
+        let mut model = self.model();
+        if model.limits.watches_queues() {
+            model.sees_slow(slow(&self.queues()));
+        }
+        model
+    }
+
+    fn queues(&self) -> MutexGuard<'_, BTreeMap<Id, SessionHandle>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn runtime(&self) -> &SimRuntime {
         &self.runtime
     }
+}
+
+/// Which of these sessions are ordered to close because they are slow.
+fn slow(queues: &BTreeMap<Id, SessionHandle>) -> BTreeSet<Id> {
+    let is_slow = |handle: &SessionHandle| handle.closing() == Some(CloseReason::SlowConsumer);
+    let slow = queues.iter().filter(|(_, handle)| is_slow(handle));
+    slow.map(|(&id, _)| id).collect()
 }
 
 /// A protocol as it is, with somebody who listens at both of its ends.
@@ -119,13 +163,13 @@ impl Witness {
         begin: impl FnOnce(&mut Box<dyn Protocol + Send>) -> Flow,
     ) -> Flow {
         {
-            let mut model = self.stage.model();
+            let mut model = self.stage.model_before();
             model.rulings.clear();
             model.handling = Some(self.id);
         }
         let flow = begin(&mut self.protocol);
         let stage = self.stage.clone();
-        let mut model = stage.model();
+        let mut model = stage.model_after();
         model.handling = None;
         if comes_in {
             self.enters(&mut model, &flow);
@@ -152,7 +196,12 @@ impl Protocol for Witness {
 
     fn open(&mut self, session: &mut Session) -> Flow {
         self.opened = true;
-        self.stage.model().opens(self.id);
+        let mut model = self.stage.model_before();
+        model.opens(self.id);
+        if model.limits.watches_queues() {
+            self.stage.queues().insert(self.id, session.handle());
+        }
+        drop(model);
         let comes_in = self.tongue == Some(Tongue::Text);
         self.begins(comes_in, |protocol| protocol.open(session))
     }
@@ -175,13 +224,13 @@ impl Protocol for Witness {
 
     fn handle_frame(&mut self, frame: Frame<'_>, session: &mut Session) -> Flow {
         {
-            let mut model = self.stage.model();
+            let mut model = self.stage.model_before();
             model.rulings.clear();
             model.handling = Some(self.id);
             look_at_memory(&mut model, session.hub());
         }
         let flow = self.protocol.handle_frame(frame, session);
-        let mut model = self.stage.model();
+        let mut model = self.stage.model_after();
         model.handling = None;
         let line = model.framed(self.id, &frame);
         let line = model.decides_by(self.id, line);
@@ -215,14 +264,15 @@ impl Protocol for Witness {
     fn handle_done(&mut self, done: Result<Done, HubError>, session: &mut Session) -> Flow {
         let error = done.as_ref().err().cloned();
         {
-            let mut model = self.stage.model();
+            // What was decided has been done already.
+            let mut model = self.stage.model_after();
             model.decides_late(self.id, error.as_ref());
             look_at_memory(&mut model, session.hub());
             model.handling = Some(self.id);
         }
         let flow = self.protocol.handle_done(done, session);
         let stage = self.stage.clone();
-        let mut model = stage.model();
+        let mut model = stage.model_after();
         model.handling = None;
         match self.waiting.take() {
             Some(Step::Entering) => self.enters(&mut model, &flow),
@@ -251,7 +301,7 @@ impl Protocol for Witness {
     fn ping(&mut self, out: &mut Vec<u8>) {
         let before = out.len();
         self.protocol.ping(out);
-        self.stage.model().pings(self.id, &out[before..]);
+        self.stage.model_before().pings(self.id, &out[before..]);
     }
 
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
@@ -268,7 +318,7 @@ impl Protocol for Witness {
             let network = self.stage.runtime().shared.network();
             (network.heard_at(self.id), network.told_at(self.id))
         };
-        let mut model = self.stage.model();
+        let mut model = self.stage.model_before();
         self.stage.shows_clocks(&mut model);
         model.bids_farewell(self.id, reason, heard_at, told_at);
     }
@@ -296,10 +346,12 @@ pub(super) fn look_at_rooms(model: &mut Model, hub: &Hub) {
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        let mut model = self.stage.model();
+        // The session of a connection that has broken off is gone already, and that of one that is dropped is not.
+        let mut model = self.stage.model_after();
         model.witnesses -= 1;
         if self.opened {
             model.dropped(self.id);
+            self.stage.queues().remove(&self.id);
         }
     }
 }

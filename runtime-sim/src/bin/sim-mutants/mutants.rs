@@ -876,6 +876,52 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         } else {"#,
     },
     Mutant {
+        name: "whoever is to be closed for slowness takes whatever memory there is",
+        file: "hub/outbox.rs",
+        from: r#"            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
+                state.close(CloseReason::SlowConsumer.into(), wakes);
+                return false;
+            }
+            wakes.dropped += 1;"#,
+        to: r#"            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
+                if state.fits(&self.bounds.limits, weight, usize::MAX) {
+                    break;
+                }
+                state.close(CloseReason::SlowConsumer.into(), wakes);
+                return false;
+            }
+            wakes.dropped += 1;"#,
+    },
+    Mutant {
+        name: "whoever holds a quarter of its share is closed for slowness",
+        file: "hub/outbox.rs",
+        from: r#"        let mut made_way = false;
+"#,
+        to: r#"        let share = match self.bounds.limits.slow_consumer {
+            SlowConsumer::Disconnect => share / 4,
+            SlowConsumer::DropOldest => share,
+        };
+        let mut made_way = false;
+"#,
+    },
+    Mutant {
+        name: "whoever is closed for its share of memory does not get the last that it held",
+        file: "hub/outbox.rs",
+        from: r#"            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
+                state.close(CloseReason::SlowConsumer.into(), wakes);
+                return false;
+            }
+            wakes.dropped += 1;"#,
+        to: r#"            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
+                if state.fits(&self.bounds.limits, weight, usize::MAX) {
+                    state.queue.pop_back();
+                }
+                state.close(CloseReason::SlowConsumer.into(), wakes);
+                return false;
+            }
+            wakes.dropped += 1;"#,
+    },
+    Mutant {
         name: "the memory of what is gone stays counted",
         file: "event/mod.rs",
         from: r#"        self.memory.release(self.footprint());"#,
