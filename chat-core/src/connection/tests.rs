@@ -967,6 +967,31 @@ fn waiting_for_a_slow_policy_is_not_flooding() {
 }
 
 #[test]
+fn the_time_to_decide_is_not_counted_as_flooding_where_a_peer_floods() {
+    let config = ConnectionConfig {
+        rate_limit: Some("2/1".parse().unwrap()),
+        flood_timeout: Some(Duration::from_secs(10)),
+        ..ConnectionConfig::default()
+    };
+    let takes = Duration::from_secs(4);
+    let (world, mut line) = with_slow_policy(takes, config);
+    // It is held back from its third line on, at once, and heard with the fourth a second later. In all that time there is
+    // more to hear.
+    let flood = format!("{}slow\n{}", "fast\n".repeat(3), "fast\n".repeat(100));
+    line.peer.send(flood);
+    assert!(line.settle().is_none());
+    let mut open_for = Duration::ZERO;
+    while !line.peer.is_ended() {
+        world.time.advance(Duration::from_millis(500));
+        open_for += Duration::from_millis(500);
+        assert!(line.settle().is_none());
+        line.peer.receive();
+        assert!(open_for < Duration::from_secs(60), "never closed");
+    }
+    assert_eq!(open_for, Duration::from_secs(10) + takes);
+}
+
+#[test]
 fn what_came_during_a_wait_may_be_as_much_as_the_rate_allows() {
     let config = ConnectionConfig {
         rate_limit: Some("2/1".parse().unwrap()),

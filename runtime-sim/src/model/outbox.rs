@@ -23,6 +23,8 @@ pub(crate) struct Limits {
     pub(crate) write: Option<u64>,
     /// In frames for each second; 0 for no limit.
     pub(crate) rate: u64,
+    /// How long one may always have more to say than that.
+    pub(crate) flood: u64,
     pub(crate) max_rooms: usize,
     pub(crate) max_members: usize,
     pub(crate) max_rooms_each: usize,

@@ -56,6 +56,15 @@ pub(crate) struct Person {
     pub(super) opened_at: u64,
     /// When it was heard as a stranger last, or waited for until then: its silence before that is no matter.
     pub(super) stranger_at: u64,
+    /// When a line of it was handled last, which may be when it was let go that was held back for its rate.
+    pub(super) framed_at: u64,
+    /// When it has received something last.
+    received_at: u64,
+    /// Since when it may have had more to say than it may: when it spoke after a silence in which nothing was left to
+    /// hear or to tell.
+    pub(super) ahead_since: u64,
+    /// Whether it has sent a line that is too long. The rest of that may be held back without a trace.
+    pub(super) rambled: bool,
     /// When it was pinged last.
     pub(super) pinged_at: Option<u64>,
     /// Whether its address connects too fast.
@@ -110,6 +119,10 @@ impl Person {
             claim: None,
             opened_at: now,
             stranger_at: now,
+            framed_at: now,
+            received_at: now,
+            ahead_since: now,
+            rambled: false,
             pinged_at: None,
             too_fast: false,
             sent: Vec::new(),
@@ -174,6 +187,21 @@ impl Person {
         self.presence == Presence::Open && self.claim.is_some_and(claims)
     }
 
+    /// Whether nothing of what it has sent is left to be handled, so that it cannot be held back for its rate.
+    pub(super) fn is_heard_out(&self) -> bool {
+        self.sent.is_empty() && !self.rambled
+    }
+
+    /// It is about to say something: if all was quiet for long enough, the server cannot have taken this for more of
+    /// what came before.
+    fn speaks(&mut self, now: u64) {
+        let quiet_since = self.framed_at.max(self.received_at);
+        let is_quiet = self.is_heard_out() && self.is_told() && !self.waits;
+        if is_quiet && now > quiet_since + OBEDIENCE {
+            self.ahead_since = now;
+        }
+    }
+
     /// How long a line may be.
     fn longest(&self) -> usize {
         match self.tongue {
@@ -236,6 +264,7 @@ impl Person {
             None if self.sent.len() > limit => {
                 self.sent.clear();
                 self.skipping = true;
+                self.rambled = true;
                 return Some(None);
             }
             None => std::mem::take(&mut self.sent),
@@ -243,6 +272,7 @@ impl Person {
         if text.last() == Some(&b'\r') {
             text.pop();
         }
+        self.rambled |= text.len() > limit;
         Some((text.len() <= limit).then_some(text))
     }
 }
@@ -387,9 +417,11 @@ impl Model {
 
     /// A client's stream has taken bytes.
     pub(crate) fn sent(&mut self, id: Id, bytes: &[u8]) {
+        let now = self.now;
         if let Some(person) = self.people.get_mut(&id)
             && matches!(person.presence, Presence::New | Presence::Open)
         {
+            person.speaks(now);
             person.sent.extend_from_slice(bytes);
             person.note_unheard();
             person.skip();
@@ -415,6 +447,7 @@ impl Model {
     /// is too long.
     pub(crate) fn framed(&mut self, id: Id, frame: &Frame<'_>) -> Option<Vec<u8>> {
         self.hears_in_time(id);
+        let now = self.now;
         let Some(person) = self.people.get_mut(&id) else {
             self.breaks(
                 Promise::Frames,
@@ -424,6 +457,7 @@ impl Model {
         };
         let unended = memchr(b'\n', &person.sent).is_none();
         let finished = person.finished;
+        person.framed_at = now;
         let line = person.next_line();
         let agrees = match (frame, &line) {
             (Frame::Line(theirs), Some(Some(ours))) => ours == theirs && (!unended || finished),
@@ -500,6 +534,7 @@ impl Model {
         let Some(person) = self.people.get_mut(&id) else {
             return;
         };
+        person.received_at = now;
         while !bytes.is_empty() {
             if person.expected.is_empty() {
                 // What is encoded comes before what is received.
@@ -646,6 +681,7 @@ impl Model {
         // Whoever is refused is among the witnesses, too.
         let others = self.witnesses.saturating_sub(1);
         let (write, limited) = (self.limits.write, self.limits.rate > 0);
+        let flood = self.limits.flood;
         let per_address = self.limits.max_per_address;
         let (registration, registered) = (self.limits.registration, self.is_registered(id));
         let Some(person) = self.people.get_mut(&id) else {
@@ -662,7 +698,10 @@ impl Model {
                 let silence = told_at.map(|at| now - at);
                 (Sort::Stalled, write.is_some() && silence >= write)
             }
-            CloseReason::Flooding => (Sort::Flooding, limited),
+            CloseReason::Flooding => {
+                let long = now >= person.ahead_since + flood;
+                (Sort::Flooding, limited && long)
+            }
             // The panics of hooks, and those that never answer, count as a no.
             CloseReason::Denied(_) => (Sort::Denied, person.presence == Presence::New),
             CloseReason::SlowConsumer => (Sort::SlowConsumer, person.queue.overflowed),

@@ -43,6 +43,7 @@ impl Model {
         let now = self.now;
         let since = self.people.get_mut(&id).map_or(0, |person| {
             person.waits = false;
+            person.framed_at = now;
             person.stranger_at = now;
             person.waits_since
         });

@@ -61,15 +61,19 @@ impl Model {
             return (!person.waits && is_late(due.max(person.stranger_at)))
                 .then_some("has not introduced itself and was not closed");
         }
-        // Who is held back for a rate counts as heard when let go, and who has closed is not pinged.
-        let idle = limits
-            .idle
-            .filter(|_| limits.rate == 0 && !person.finished)?;
-        let since = clocks.heard_at.max(person.opened_at);
+        // Who has closed is not pinged, and who may be held back for a rate is not silent.
+        let is_silent = !person.finished && (limits.rate == 0 || person.is_heard_out());
+        let idle = limits.idle.filter(|_| is_silent)?;
+        let read_at = clocks.heard_at.max(person.opened_at);
+        let since = match limits.rate {
+            0 => read_at,
+            // Who was held back counts as heard when let go, and was heard then.
+            _ => read_at.max(person.framed_at),
+        };
         if is_late((since + idle).max(person.stranger_at)) {
             return Some("is silent and was not closed");
         }
-        let pinged = person.pinged_at.is_some_and(|at| at >= since);
+        let pinged = person.pinged_at.is_some_and(|at| at >= read_at);
         (!pinged && is_late((since + idle / 2).max(person.stranger_at)))
             .then_some("is silent and was not pinged")
     }

@@ -14,7 +14,7 @@ use super::errors::Errors;
 use super::hook::Hook;
 use super::program::{Listeners, Program};
 use super::report::Report;
-use super::server::{Host, HubTapped, Tapped, decision, grace, hub_config};
+use super::server::{Host, HubTapped, Tapped, decision, flood, grace, hub_config};
 use super::witness::Stage;
 use crate::model::{Broken, Limits, Model, Presence, Promise, Tongue};
 use crate::plan::{Action, FaultKind, Plan, PlanConfig};
@@ -95,11 +95,12 @@ fn limits(plan: &Plan) -> Limits {
         idle: Some(config.idle_ms * 1_000_000).filter(|&idle| idle > 0),
         write: Some(config.write_ms * 1_000_000).filter(|&limit| limit > 0),
         rate: config.rate,
+        flood: flood().map_or(u64::MAX, nanos),
         max_rooms: size(config.max_rooms),
         max_members: size(config.max_members),
         max_rooms_each: size(config.max_rooms_each),
         max_parked: size(config.max_parked),
-        grace: u64::try_from(grace(config).as_nanos()).unwrap_or(u64::MAX),
+        grace: nanos(grace(config)),
         decision: config.decision_ms * 1_000_000,
         registration: config.registration_ms * 1_000_000,
         connect_rate: config.connect_rate,
@@ -108,6 +109,10 @@ fn limits(plan: &Plan) -> Limits {
         presence: config.presence_ms * 1_000_000,
         close: config.close_ms * 1_000_000,
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How long a message may take to a member with whom nothing is wrong, where the plan lets it be said: its

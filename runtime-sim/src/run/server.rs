@@ -238,6 +238,11 @@ pub(super) fn decision(config: &PlanConfig) -> Duration {
     ms(config.decision_ms) + Duration::from_nanos(2)
 }
 
+/// How long somebody may have more to say than the rate lets them: as usual.
+pub(super) fn flood() -> Option<Duration> {
+    ConnectionConfig::default().flood_timeout
+}
+
 fn connection_config(config: &PlanConfig) -> ConnectionConfig {
     let mut connection = ConnectionConfig::default();
     connection.idle_timeout = (config.idle_ms > 0).then(|| ms(config.idle_ms));

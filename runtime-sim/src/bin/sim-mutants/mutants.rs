@@ -305,6 +305,27 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"                self.pinged = false;"#,
     },
     Mutant {
+        name: "nobody is ever idle where a rate is limited",
+        file: "connection/driver/watch.rs",
+        from: r#"                && delays.held_until.is_none()
+"#,
+        to: r#"                && config.rate_limit.is_none()
+"#,
+    },
+    Mutant {
+        name: "whoever was held back once is flooding from then on",
+        file: "connection/driver/delays.rs",
+        from: r#"            delays.held_since = None;
+            delays.catching_up = None;"#,
+        to: r#"            delays.catching_up = None;"#,
+    },
+    Mutant {
+        name: "flooding times out in half of the time",
+        file: "connection/driver/watch.rs",
+        from: r#"consider(since, patience, Due::End(CloseReason::Flooding));"#,
+        to: r#"consider(since, patience / 2, Due::End(CloseReason::Flooding));"#,
+    },
+    Mutant {
         name: "nobody is ever idle",
         file: "connection/driver/watch.rs",
         from: r#"                && delays.held_until.is_none()
