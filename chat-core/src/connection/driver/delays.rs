@@ -8,6 +8,8 @@ use super::Connection;
 pub(super) struct Delays {
     /// Since when the protocol has waited for an action of the session.
     pub(super) waiting_since: Option<Instant>,
+    /// When that was over the last time, while there is still something to hear of what came before.
+    pub(super) waited_until: Option<Instant>,
     /// Until when nothing more is heard from a peer that is too fast, and since when there has always been
     /// more to hear than it may say.
     pub(super) held_until: Option<Instant>,
@@ -22,6 +24,7 @@ pub(super) struct Delays {
 impl Delays {
     const NONE: Self = Self {
         waiting_since: None,
+        waited_until: None,
         held_until: None,
         held_since: None,
         catching_up: None,
@@ -47,6 +50,7 @@ impl<S, P> Connection<S, P> {
     pub(super) fn hold_no_more(&mut self) {
         if let Some(delays) = &mut self.delays {
             delays.held_since = None;
+            delays.waited_until = None;
             delays.catching_up = None;
         }
     }

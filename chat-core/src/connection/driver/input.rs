@@ -191,7 +191,9 @@ where
         let heard_at = self.heard_at;
         let delays = self.delays_mut();
         delays.held_until = Some(until);
-        delays.held_since.get_or_insert(heard_at);
+        // A wait for the policy is not the peer's doing.
+        let since = delays.waited_until.map_or(heard_at, |at| at.max(heard_at));
+        delays.held_since.get_or_insert(since);
         true
     }
 
@@ -212,6 +214,7 @@ where
             return;
         };
         let waited = now.saturating_duration_since(waiting_since);
+        delays.waited_until = Some(now);
         if let Some(since) = &mut delays.held_since {
             *since = after(*since, waited).min(now);
         }
