@@ -679,7 +679,6 @@ fn a_connection_is_send_when_its_stream_is() {
     is_send::<SessionHandle>();
 }
 
-/// Somebody who is served with a configuration of their own.
 fn five_a_second(world: &World) -> Line {
     let config = ConnectionConfig {
         rate_limit: Some("5/1".parse().unwrap()),

@@ -190,7 +190,7 @@ impl Hub {
         Ok(members)
     }
 
-    fn room(&self, name: &RoomName) -> Result<Arc<Room>, NoSuchRoom> {
+    pub(super) fn room(&self, name: &RoomName) -> Result<Arc<Room>, NoSuchRoom> {
         let found = self.directory().room(name).cloned();
         found.ok_or_else(|| NoSuchRoom(name.clone()))
     }

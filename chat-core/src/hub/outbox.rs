@@ -584,6 +584,12 @@ impl Outbox {
         self.drained.load(Ordering::Acquire)
     }
 
+    /// Lets nobody push or take while what is returned is there.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Drop {
+        self.lock()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in this module can panic while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -35,7 +36,7 @@ pub struct Occupant {
 }
 
 /// A room at one moment: after all that a member has been told of it, and before what comes next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RoomView<'a> {
     name: &'a RoomName,
     state: &'a State,
@@ -60,6 +61,17 @@ impl RoomView<'_> {
     /// What it is about.
     pub fn topic(&self) -> Option<&Body> {
         self.state.topic()
+    }
+}
+
+/// Without what anybody has said.
+impl fmt::Debug for RoomView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomView")
+            .field("name", self.name)
+            .field("member_count", &self.member_count())
+            .field("last_number", &self.last_number())
+            .finish_non_exhaustive()
     }
 }
 
@@ -299,6 +311,11 @@ impl Room {
         let remembered = state.memory.range(HistoryRange::Latest, usize::MAX);
         let held = remembered.chain(&state.topic).cloned().collect();
         (held, state.memory.slots())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_locked(&self) -> bool {
+        self.state.try_lock().is_err()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

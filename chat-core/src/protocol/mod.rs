@@ -27,8 +27,9 @@ use crate::session::{Done, Session};
 ///
 /// - Nothing here waits, and nothing panics, whatever the peer sends.
 /// - Answers to commands go through [`Session::reply`], behind the events that are queued already, so
-///   that the peer sees things in the order in which they happened; those that tell what a room is like through
-///   [`Session::reply_about`], as it may change at any moment.
+///   that the peer sees things in the order in which they happened. That it is in a room is told through
+///   [`Session::reply_about`], as it may be over at any moment; what else is asked about a room may have changed by the time
+///   that the answer is queued.
 /// - [`encode`](Protocol::encode) appends whole frames and nothing else. What it makes of an event
 ///   depends on the event and the protocol's own state only.
 ///

@@ -25,8 +25,8 @@ impl SessionHandle {
         });
     }
 
-    /// Why the connection is closing, or about to: the first order that it was given, by whomever; `None` if there
-    /// was none. A peer that goes first is no order.
+    /// Why the connection is closing, or about to, whoever has decided that: the first reason that there was. `None` as
+    /// long as there is none, and for a connection that broke off before there was one.
     ///
     /// # Examples
     ///

@@ -268,7 +268,8 @@ impl Session {
     /// As [`reply`](Session::reply), for an answer that tells what one of the session's rooms is like: it comes after
     /// all that has happened there, and before what happens next, the end of the membership included.
     ///
-    /// `encode` is called while the room waits, so it must not wait for anything itself, nor ask this room's hub.
+    /// `encode` is called while the room waits, so it must not wait for anything itself, nor ask this room's hub; the
+    /// session cannot be asked meanwhile, as it is borrowed.
     ///
     /// # Errors
     ///
@@ -403,7 +404,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn outbox(&self) -> &Outbox {
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 

@@ -85,6 +85,8 @@ pub(crate) struct Queue {
     pub(super) crowded: bool,
     /// Whether nothing is taken any more.
     pub(crate) closing: bool,
+    /// Whether the last entry that there was to take is what is said at the end.
+    has_last_words: bool,
     /// Whether that is because it overflowed.
     pub(crate) overflowed: bool,
 }
@@ -261,6 +263,7 @@ impl Queue {
         self.closing = true;
         if !last_words.is_empty() {
             self.answers += last_words.len();
+            self.has_last_words = true;
             self.entries.push_back(Entry::Reply(last_words));
         }
     }
@@ -322,9 +325,7 @@ impl Queue {
         if !self.overflowed || !self.entries.front().is_some_and(Entry::is_in_doubt) {
             return;
         }
-        let is_reply = |entry: &Entry| matches!(entry, Entry::Reply(_));
-        let last_words = usize::from(self.entries.back().is_some_and(is_reply));
-        while self.entries.len() > last_words {
+        while self.entries.len() > usize::from(self.has_last_words) {
             self.pop();
         }
     }

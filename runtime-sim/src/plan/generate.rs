@@ -58,6 +58,7 @@ impl Plan {
             plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
             plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload), span);
             plan.draw_detection(&mut Random::new(seed ^ 0xde7e, Purpose::Workload));
+            plan.draw_whispers(&mut Random::new(seed ^ 0x3a15, Purpose::Workload), span);
             let mut random = Random::new(seed ^ 0x1a7e, Purpose::Workload);
             plan.config.late_wake = *random.pick(&[0, 0, 0, 10, 200]);
         }
@@ -77,6 +78,26 @@ impl Plan {
             let early = 1 + self.config.latency + random.below(2);
             let at = at.saturating_sub(early);
             self.operations.push(Operation { at, client, action });
+        }
+        self.operations.sort_by_key(|operation| operation.at);
+    }
+
+    /// In some plans everybody has something to say to one person in private, who does not hear it for a while.
+    fn draw_whispers(&mut self, random: &mut Random, span: u64) {
+        if random.below(16) > 0 {
+            return;
+        }
+        let to = small(random.below(self.config.clients));
+        let start = random.below(span);
+        let kind = FaultKind::Partition(to, Way::Down, 1_000);
+        self.faults.push(Fault { at: start, kind });
+        self.faults.sort_by_key(|fault| fault.at);
+        for client in 0..small(self.config.clients) {
+            for _ in 0..random.between(1, 10) {
+                let at = start + random.below(500_000);
+                let action = Action::Private(to, small(random.between(1, 60)));
+                self.operations.push(Operation { at, client, action });
+            }
         }
         self.operations.sort_by_key(|operation| operation.at);
     }

@@ -1,6 +1,6 @@
 //! What the program does in its hub.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -183,26 +183,32 @@ fn an_answer_about_a_room_comes_before_its_end_and_not_after() {
     say(&alice, "rust", "one");
     hub.set_topic(&room("rust"), Some(body("crabs"))).unwrap();
     hears(&alice);
-    let (closed, end) = mpsc::channel::<()>();
+    let place = hub.room(&room("rust")).unwrap();
+    let outbox = Arc::clone(alice.outbox());
+    let held = outbox.hold();
+    let (encoded, encodes) = mpsc::channel();
     thread::scope(|scope| {
-        let close = || {
-            hub.close_room(&room("rust"), None).unwrap();
-            drop(closed);
-        };
-        let answered = alice.reply_about(&room("Rust"), |room| {
-            scope.spawn(close);
-            // It would be done in no time, were it not for the answer.
-            let waited = end.recv_timeout(Duration::from_millis(50));
-            assert_eq!(waited, Err(RecvTimeoutError::Timeout));
-            assert_eq!((room.name().as_str(), room.member_count()), ("rust", 1));
-            assert_eq!(
-                (room.last_number(), room.topic()),
-                (1, Some(&body("crabs")))
-            );
-            *b"answer"
+        let reply = scope.spawn(|| {
+            alice.reply_about(&room("Rust"), |view| {
+                assert_eq!((view.name().as_str(), view.member_count()), ("rust", 1));
+                assert_eq!(
+                    (view.last_number(), view.topic()),
+                    (1, Some(&body("crabs")))
+                );
+                encoded.send(()).unwrap();
+                *b"answer"
+            })
         });
-        assert_eq!(answered, Ok(()));
+        encodes.recv_timeout(Duration::from_secs(10)).unwrap();
+        // It cannot be queued as yet. Until it is, nothing happens in the room.
+        for _ in 0..1_000 {
+            assert!(place.is_locked());
+            thread::yield_now();
+        }
+        drop(held);
+        assert_eq!(reply.join().unwrap(), Ok(()));
     });
+    assert_eq!(hub.close_room(&room("rust"), None), Ok(1));
     let told = hears(&alice);
     assert!(
         told[0].starts_with("Reply") && told[1] == "#rust closed: None",

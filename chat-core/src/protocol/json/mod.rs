@@ -299,7 +299,7 @@ fn finish(id: &Id, purpose: Purpose, done: Result<Done, HubError>, session: &mut
             answer(id, response::Called { nick }, session)
         }
         (Purpose::Join(room), _) => {
-            let joined = session.reply_about(&room, |room| response::ok(id, Joined::from(&room)));
+            let joined = session.reply_about(&room, |view| response::ok(id, Joined::from(&view)));
             match joined {
                 Ok(()) => Flow::Continue,
                 Err(error) => refuse(id, error.into(), session),

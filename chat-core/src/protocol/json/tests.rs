@@ -1,11 +1,13 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::connection::{Connection, serve_connection_with};
+use crate::event::Event;
 use crate::hub::{Hub, HubConfig};
+use crate::policy::{AllowAll, Policy};
 use crate::runtime::Runtime;
 use crate::testing::{TestRuntime, TestStream, at_any_rate, at_once, duplex};
 
@@ -28,10 +30,14 @@ impl World {
     }
 
     fn with(config: HubConfig) -> Self {
+        Self::with_policy(config, Arc::new(AllowAll))
+    }
+
+    fn with_policy(config: HubConfig, policy: Arc<dyn Policy>) -> Self {
         let time = TestRuntime::new();
         let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
         Self {
-            hub: Hub::new(runtime.clone(), config),
+            hub: Hub::with_policy(runtime.clone(), config, policy),
             runtime,
             time,
         }
@@ -645,4 +651,31 @@ fn an_error_quotes_little_of_what_was_sent() {
     );
     let heard = alice.sends(&long_value);
     assert!(heard[0]["error"]["text"].as_str().unwrap().len() < 300);
+}
+
+/// Closes each room as soon as somebody is in it.
+#[derive(Default)]
+struct Bouncer(OnceLock<Hub>);
+
+impl Policy for Bouncer {
+    fn observe(&self, event: &Event) {
+        if let Event::Joined { room, .. } = event {
+            self.0.get().unwrap().close_room(room, None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_join_that_is_over_before_it_is_answered_is_refused() {
+    let bouncer = Arc::new(Bouncer::default());
+    let world = World::with_policy(at_once(), bouncer.clone());
+    bouncer.0.set(world.hub.clone()).unwrap();
+    let mut alice = world.called("alice");
+    let heard = alice.sends(r#"{"id":"j","op":"join","room":"rust"}"#);
+    let kinds = heard.iter().map(|frame| match frame["event"].as_str() {
+        Some(event) => event,
+        None => frame["error"]["code"].as_str().unwrap(),
+    });
+    let kinds: Vec<_> = kinds.collect();
+    assert_eq!(kinds, ["joined", "room_closed", "not_in"]);
 }

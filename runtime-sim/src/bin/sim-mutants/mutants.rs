@@ -316,8 +316,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "whoever was held back once is flooding from then on",
         file: "connection/driver/delays.rs",
         from: r#"            delays.held_since = None;
-            delays.catching_up = None;"#,
-        to: r#"            delays.catching_up = None;"#,
+            delays.waited_until = None;"#,
+        to: r#"            delays.waited_until = None;"#,
     },
     Mutant {
         name: "flooding times out in half of the time",

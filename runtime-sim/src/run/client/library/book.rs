@@ -337,12 +337,12 @@ impl Book {
         let counted: u64 = counted.sum::<u64>() + lagged.private;
         let mut ranges = lagged.messages.iter();
         let goes_back = ranges.any(|(room, &(first, _))| self.room(room).last >= Some(first));
-        // Otherwise what happened to the rooms may be among what was dropped.
-        let ranges = &mut lagged.messages.iter();
+        let mut ranges = lagged.messages.iter();
         let has_gap = ranges.any(|(room, &range)| {
             // It counts as one, but not as one message.
             self.lines.tell_of_gap_within(room.as_str(), range)
         });
+        // Otherwise what happened to the rooms may be among what was dropped.
         let only_messages =
             counted == lagged.events && !goes_back && !has_gap && self.is_in_conversation();
         for (room, &range) in &lagged.messages {

@@ -251,7 +251,7 @@ impl Program {
         options.event_capacity = size(config.library_events);
         options.connect_timeout = ms(config.library_connect_ms);
         options.ping_after = ms(config.library_ping_ms);
-        // Not as long, so that one cannot be taken for the other.
+        // Longer, so that one cannot be taken for the other.
         options.ping_timeout = ms(config.library_ping_ms * 3 / 2);
         options.close_timeout = Duration::from_millis(config.library_close_ms);
         if config.library_backpressure > 0 {
