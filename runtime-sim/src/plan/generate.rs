@@ -82,20 +82,29 @@ impl Plan {
         self.operations.sort_by_key(|operation| operation.at);
     }
 
-    /// In some plans everybody has something to say to one person in private, who does not hear it for a while.
+    /// In some plans everybody has something to say to one person in private, who does not hear it for a while and has little
+    /// room for it.
     fn draw_whispers(&mut self, random: &mut Random, span: u64) {
+        /// A nick that nobody takes otherwise.
+        const NICK: u32 = 20;
+
         if random.below(16) > 0 {
             return;
         }
-        let to = small(random.below(self.config.clients));
+        self.config.window = self.config.window.min(256);
+        self.config.outbox_messages = *random.pick(&[3, 5, 10]);
+        let client = small(random.below(self.config.clients));
         let start = random.below(span);
-        let kind = FaultKind::Partition(to, Way::Down, 1_000);
+        let action = Action::Nick(NICK);
+        let at = start.saturating_sub(50_000);
+        self.operations.push(Operation { at, client, action });
+        let kind = FaultKind::Partition(client, Way::Down, 1_000);
         self.faults.push(Fault { at: start, kind });
         self.faults.sort_by_key(|fault| fault.at);
         for client in 0..small(self.config.clients) {
             for _ in 0..random.between(1, 10) {
                 let at = start + random.below(500_000);
-                let action = Action::Private(to, small(random.between(1, 60)));
+                let action = Action::Private(NICK, small(random.between(1, 60)));
                 self.operations.push(Operation { at, client, action });
             }
         }
