@@ -945,18 +945,23 @@ fn with_slow_policy(takes: Duration, config: ConnectionConfig) -> (World, Line) 
     (world, line)
 }
 
+const FLOOD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Who says more than that for so long is flooding.
+fn two_a_second() -> ConnectionConfig {
+    ConnectionConfig {
+        rate_limit: Some("2/1".parse().unwrap()),
+        flood_timeout: Some(FLOOD_TIMEOUT),
+        ..ConnectionConfig::default()
+    }
+}
+
 #[test]
 fn waiting_for_a_slow_policy_is_not_flooding() {
-    let flood_timeout = Duration::from_secs(10);
-    let config = ConnectionConfig {
-        rate_limit: Some("2/1".parse().unwrap()),
-        flood_timeout: Some(flood_timeout),
-        ..ConnectionConfig::default()
-    };
-    let (world, mut line) = with_slow_policy(Duration::from_secs(3), config);
+    let (world, mut line) = with_slow_policy(Duration::from_secs(3), two_a_second());
     // As many as the rate allows, which are far more than can be decided on in that time.
     let mut heard = 0;
-    for _ in 0..20 * flood_timeout.as_secs() {
+    for _ in 0..20 * FLOOD_TIMEOUT.as_secs() {
         line.peer.send("slow\n");
         world.time.advance(Duration::from_millis(500));
         assert!(line.settle().is_none());
@@ -968,16 +973,11 @@ fn waiting_for_a_slow_policy_is_not_flooding() {
 
 #[test]
 fn the_time_to_decide_is_not_counted_as_flooding_where_a_peer_floods() {
-    let config = ConnectionConfig {
-        rate_limit: Some("2/1".parse().unwrap()),
-        flood_timeout: Some(Duration::from_secs(10)),
-        ..ConnectionConfig::default()
-    };
     let takes = Duration::from_secs(4);
     // Held back from its third line on, it is heard with the fourth a second later; or it is waited for first. In all that
     // time there is more to hear.
     for first in ["fast\n".repeat(3), String::new()] {
-        let (world, mut line) = with_slow_policy(takes, config.clone());
+        let (world, mut line) = with_slow_policy(takes, two_a_second());
         line.peer
             .send(format!("{first}slow\n{}", "fast\n".repeat(100)));
         assert!(line.settle().is_none());
@@ -989,7 +989,7 @@ fn the_time_to_decide_is_not_counted_as_flooding_where_a_peer_floods() {
             line.peer.receive();
             assert!(open_for < Duration::from_secs(60), "never closed");
         }
-        assert_eq!(open_for, Duration::from_secs(10) + takes);
+        assert_eq!(open_for, FLOOD_TIMEOUT + takes);
     }
 }
 
@@ -1019,12 +1019,7 @@ fn what_came_during_a_wait_may_be_as_much_as_the_rate_allows() {
 
 #[test]
 fn flooding_between_waits_is_still_flooding() {
-    let config = ConnectionConfig {
-        rate_limit: Some("2/1".parse().unwrap()),
-        flood_timeout: Some(Duration::from_secs(10)),
-        ..ConnectionConfig::default()
-    };
-    let (world, mut line) = with_slow_policy(Duration::from_millis(100), config);
+    let (world, mut line) = with_slow_policy(Duration::from_millis(100), two_a_second());
     let mut waited = Duration::ZERO;
     while !line.peer.is_ended() {
         line.peer.send("slow\n".repeat(line.peer.free() / 5));

@@ -55,7 +55,7 @@ impl Model {
         self.sometimes.count(Sort::TopicByProgram);
         self.happens(Kind::Topic);
         let happening = Happening::Topic {
-            room: (*name).into(),
+            room: Arc::clone(&name),
             nick: SERVER.into(),
             topic: topic.map(Into::into),
         };
@@ -78,8 +78,8 @@ impl Model {
         let name = self.rooms.name(&room);
         let called = self.nick_of(who).unwrap_or_default();
         let happening = Happening::Kicked {
-            room: (*name).into(),
-            nick: (*called).into(),
+            room: Arc::clone(&name),
+            nick: called.as_str().into(),
             reason: reason.map(Into::into),
         };
         self.happens(Kind::Kicked);
@@ -102,7 +102,7 @@ impl Model {
         self.happens(Kind::RoomClosed);
         let name = &closed.name;
         let happening = Happening::RoomClosed {
-            room: (**name).into(),
+            room: Arc::clone(name),
             reason: reason.map(Into::into),
         };
         let telling = Telling::new(happening, self.wall);

@@ -1,5 +1,7 @@
 //! Sessions that outlive their connections.
 
+use std::sync::Arc;
+
 use chat_core::event::CloseReason;
 use chat_core::hub::HubError;
 
@@ -198,8 +200,8 @@ impl Model {
                 Some(room) => {
                     self.sometimes.count(Sort::ResumedOut);
                     let happening = Happening::Kicked {
-                        room: (*room).into(),
-                        nick: (*nick).into(),
+                        room: Arc::clone(&room),
+                        nick: nick.as_str().into(),
                         reason: None,
                     };
                     queue.push_answer(Entry::Own(Telling::new(happening, self.wall)));

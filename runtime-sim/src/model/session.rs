@@ -161,8 +161,8 @@ impl Model {
         for room in rooms {
             let name = self.rooms.name(&room);
             let happening = Happening::Renamed {
-                room: (*name).into(),
-                from: (*from).into(),
+                room: Arc::clone(&name),
+                from: from.as_str().into(),
                 nick: nick.into(),
             };
             let event = self.event(&name, None, 0, happening);
@@ -257,8 +257,8 @@ impl Model {
             None,
             0,
             Happening::Joined {
-                room: (*name).into(),
-                nick: (*nick).into(),
+                room: Arc::clone(&name),
+                nick: nick.as_str().into(),
             },
         );
         let mut own = event.telling.clone();
@@ -288,8 +288,8 @@ impl Model {
         let name = self.rooms.name(room);
         let nick = self.nick_of(who).unwrap_or_default();
         let happening = Happening::Left {
-            room: (*name).into(),
-            nick: (*nick).into(),
+            room: Arc::clone(&name),
+            nick: nick.as_str().into(),
         };
         let event = self.event(&name, None, 0, happening);
         // Told by the arrival in the next room, in text.
@@ -320,7 +320,7 @@ impl Model {
         for room in session.rooms() {
             let name = self.rooms.name(room);
             let happening = Happening::Quit {
-                room: (*name).into(),
+                room: Arc::clone(&name),
                 nick: nick.as_str().into(),
                 reason: reason.map(Into::into),
             };
@@ -363,7 +363,7 @@ impl Model {
         let number = state.last;
         let name = state.name.clone();
         let happening = Happening::Message {
-            room: (*name).into(),
+            room: Arc::clone(&name),
             number,
             from: from.into(),
             action,
@@ -450,8 +450,8 @@ impl Model {
         };
         let called = self.nick_of(recipient).unwrap_or_default();
         let happening = Happening::Private {
-            from: (*from).into(),
-            to: (*called).into(),
+            from: from.as_str().into(),
+            to: called.as_str().into(),
             text: text.into(),
         };
         let telling = Telling::new(happening, self.wall);
@@ -520,8 +520,8 @@ impl Model {
         self.sometimes.count(Sort::Topic);
         self.happens(Kind::Topic);
         let happening = Happening::Topic {
-            room: (*name).into(),
-            nick: (*nick).into(),
+            room: Arc::clone(&name),
+            nick: nick.as_str().into(),
             topic: topic.map(Into::into),
         };
         let event = self.event(&name, None, topic.map_or(0, str::len), happening);
@@ -546,7 +546,7 @@ impl Model {
     /// An event about a room, as of now.
     pub(super) fn event(
         &self,
-        room: &str,
+        room: &Arc<str>,
         number: Option<u64>,
         len: usize,
         happening: Happening,
@@ -554,7 +554,7 @@ impl Model {
         RoomEvent {
             telling: Telling::new(happening, self.wall),
             weight: REST + len,
-            room: room.into(),
+            room: Arc::clone(room),
             number,
             at: self.now,
             in_doubt: false,

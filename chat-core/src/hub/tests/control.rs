@@ -283,7 +283,9 @@ fn a_program_hears_what_its_session_hears() {
     let mut bot = join(&hub, "bot", &["rust"]);
     let alice = join(&hub, "alice", &["rust"]);
     say(&alice, "rust", "hello");
+    assert_eq!(bot.handle().closing(), None);
     bot.handle().close(CloseReason::Quit);
+    assert_eq!(bot.handle().closing(), Some(CloseReason::Quit));
     let heard: Vec<_> = std::iter::from_fn(|| bot.hear().now_or_never().map(told))
         .take(4)
         .collect();
