@@ -205,6 +205,9 @@ fn a_single_message_to_a_quiet_member_is_written_at_once_and_to_a_busy_one_a_pol
         ("two\nthree\n", 1),
         ("four\n", 2),
         ("five\n", 1),
+        ("six\nseven\neight\n", 1),
+        ("nine\nten\n", 2),
+        ("eleven\ntwelve\n", 1),
     ] {
         alice.asks(said);
         assert_eq!(bob.settle_counting().0, polls, "{said}");

@@ -64,8 +64,8 @@ where
 
     /// Whether there is less to write than there usually is, so that it is worth while to let others speak first.
     pub(super) fn expects_more(&self) -> bool {
-        let half = self.usual as usize / 2;
-        half > 0 && (1..=half).contains(&self.session.outbox().len())
+        let usual = self.usual as usize;
+        usual > 1 && (1..usual).contains(&self.session.outbox().len())
     }
 
     fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {
