@@ -1034,6 +1034,57 @@ fn flooding_between_waits_is_still_flooding() {
     }
 }
 
+#[test]
+fn whoever_was_pinged_and_then_held_back_is_pinged_again() {
+    let (half, takes) = (Duration::from_secs(150), Duration::from_secs(200));
+    let config = ConnectionConfig {
+        idle_timeout: Some(2 * half),
+        rate_limit: Some("3/1000".parse().unwrap()),
+        flood_timeout: None,
+        ..ConnectionConfig::default()
+    };
+    let mut world = World::new();
+    let policy = Thorough {
+        time: world.time.clone(),
+        takes,
+    };
+    let hub_config = HubConfig {
+        decision_timeout: 2 * takes,
+        ..at_once()
+    };
+    world.hub = Hub::with_policy(Arc::clone(&world.runtime), hub_config, Arc::new(policy));
+    let mut program = world.connect_with(JsonProtocol::default(), 64 * 1024, config);
+    // The last one is more than it may say, and is there from the beginning.
+    program.asks(concat!(
+        r#"{"id":1,"op":"hello","nick":"bot"}"#,
+        "\n",
+        r#"{"id":2,"op":"join","room":"rust"}"#,
+        "\n",
+        r#"{"id":3,"op":"say","room":"rust","text":"slow"}"#,
+        "\n",
+        r#"{"id":4,"op":"ping"}"#,
+        "\n",
+    ));
+    let start = world.runtime.now();
+    let mut heard = Vec::new();
+    while !program.peer.is_ended() {
+        world.time.advance(Duration::from_secs(1));
+        assert!(program.settle().is_none());
+        let now = world.runtime.now() - start;
+        assert!(now < 10 * half, "never closed");
+        let said = program.peer.receive();
+        heard.extend(said.lines().map(|line| (now, line.to_owned())));
+    }
+    let at = |what: &str| -> Vec<_> {
+        let lines = heard.iter().filter(|(_, line)| line.contains(what));
+        lines.map(|&(at, _)| at).collect()
+    };
+    let (pings, answers) = (at("\"event\":\"ping\""), at("\"id\":4"));
+    assert_eq!(answers.len(), 1, "{heard:?}");
+    assert!(answers[0] > takes);
+    assert_eq!(pings, [half, answers[0] + half], "{heard:?}");
+}
+
 /// Takes its time to decide on who comes in, and on nicks.
 struct SlowDoor {
     time: TestRuntime,

@@ -109,6 +109,7 @@ where
                     delays.catching_up = None;
                 }
                 self.heard_at = self.runtime.now();
+                self.pinged = false;
                 None
             }
             Due::Ping => {
