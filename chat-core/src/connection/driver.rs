@@ -70,13 +70,12 @@ pub struct Connection<S, P> {
     usual: u32,
     /// Whether the peer was pinged since it was last heard.
     pinged: bool,
+    telemetry: Telemetry,
     /// Of the memory of its buffers.
     charge: Charge,
     lines: Lines,
     protocol: P,
     session: Session,
-    /// After the session, so that the end is told when everything has been left.
-    telemetry: Telemetry,
     // What follows is for those who are heard, and for what is due.
     runtime: Arc<dyn Runtime>,
     config: Arc<ConnectionConfig>,
@@ -457,6 +456,13 @@ where
         this.forget_delays();
         this.charge.set(this.buffered());
         polled
+    }
+}
+
+impl<S, P> Drop for Connection<S, P> {
+    fn drop(&mut self) {
+        // The end is told when everything has been left.
+        self.session.disconnect();
     }
 }
 

@@ -1,12 +1,14 @@
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use event_listener::Event;
 use slab::Slab;
 use thiserror::Error;
 
-use super::runner::{Cancellation, Outcome, Report, Runner};
+use super::runner::{Holder, Outcome, Runner};
 use super::task::Panic;
 use super::{Origin, Runtime};
 
@@ -43,13 +45,16 @@ pub struct TaskSpawner {
 }
 
 struct Shared {
+    /// Whether all children are to stop: in one place for all of them, as each asks in each poll.
+    cancelled: AtomicBool,
     children: Mutex<Children>,
     /// Notified when the last child has ended.
     emptied: Event,
 }
 
 struct Children {
-    running: Slab<Arc<Cancellation>>,
+    /// What wakes each of them, once it has been polled.
+    running: Slab<Option<Waker>>,
     panicked: usize,
     closed: bool,
 }
@@ -63,6 +68,7 @@ impl TaskGroup {
             closed: false,
         };
         let shared = Arc::new(Shared {
+            cancelled: AtomicBool::new(false),
             children: Mutex::new(children),
             emptied: Event::new(),
         });
@@ -139,16 +145,16 @@ impl TaskGroup {
     }
 
     fn order_all(&self) {
-        let orders: Vec<_> = {
-            let mut children = self.spawner.shared.children();
+        let shared = &self.spawner.shared;
+        // Before the wakers are collected, so that whoever leaves one later sees it.
+        shared.cancelled.store(true, Ordering::SeqCst);
+        let wakers: Vec<_> = {
+            let mut children = shared.children();
             children.closed = true;
-            children
-                .running
-                .iter()
-                .map(|(_, child)| Arc::clone(child))
-                .collect()
+            let running = children.running.iter_mut();
+            running.filter_map(|(_, waker)| waker.take()).collect()
         };
-        orders.iter().for_each(|child| child.order());
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -163,19 +169,18 @@ impl TaskSpawner {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let cancellation = Arc::<Cancellation>::default();
         let key = {
             let mut children = self.shared.children();
             if children.closed {
                 return Err(Closed);
             }
-            children.running.insert(Arc::clone(&cancellation))
+            children.running.insert(None)
         };
         let membership = Membership {
             key,
             shared: Arc::clone(&self.shared),
         };
-        let runner = Runner::new(future, membership, cancellation);
+        let runner = Runner::new(future, membership);
         self.runtime
             .spawn_detached_from(Origin::of::<F>(), Box::pin(runner));
         Ok(())
@@ -219,7 +224,17 @@ struct Membership {
     shared: Arc<Shared>,
 }
 
-impl Report<()> for Membership {
+impl Holder<()> for Membership {
+    fn set_task(&self, waker: &Waker) {
+        let waker = Some(waker.clone());
+        let last = std::mem::replace(&mut self.shared.children().running[self.key], waker);
+        drop(last);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.load(Ordering::SeqCst)
+    }
+
     fn report(self, outcome: Outcome<()>) {
         if let Outcome::Panicked(panic) = outcome {
             tracing::error!(panic = %Panic::new(panic), "a task panicked");
@@ -231,9 +246,11 @@ impl Report<()> for Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         let mut children = self.shared.children();
-        children.running.remove(self.key);
-        if children.running.is_empty() {
-            drop(children);
+        let waker = children.running.remove(self.key);
+        let is_last = children.running.is_empty();
+        drop(children);
+        drop(waker);
+        if is_last {
             self.shared.emptied.notify(usize::MAX);
         }
     }

@@ -3,13 +3,15 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures::channel::oneshot;
+use futures::task::AtomicWaker;
 use thiserror::Error;
 
-use super::runner::{Cancellation, Outcome, Report, Runner};
+use super::runner::{Holder, Outcome, Runner};
 
 /// A future that runs in the background, and the way to its result.
 ///
@@ -30,19 +32,33 @@ pub struct Task<T> {
     cancel_on_drop: bool,
 }
 
+/// The order to stop.
+#[derive(Default)]
+struct Cancellation {
+    ordered: AtomicBool,
+    runner: AtomicWaker,
+}
+
+impl Cancellation {
+    fn order(&self) {
+        self.ordered.store(true, Ordering::SeqCst);
+        self.runner.wake();
+    }
+}
+
+/// The end of a [`Task`] that is with its runner.
+pub(super) struct Link<T> {
+    outcome: oneshot::Sender<Outcome<T>>,
+    cancellation: Arc<Cancellation>,
+}
+
 /// What the runtime runs for a [`Task`].
-type TaskRunner<F> = Runner<F, oneshot::Sender<Outcome<<F as Future>::Output>>>;
+type TaskRunner<F> = Runner<F, Link<<F as Future>::Output>>;
 
 /// A runner for `future`, to be handed to the runtime, and the handle to it.
 pub(super) fn new<F: Future>(future: F) -> (TaskRunner<F>, Task<F::Output>) {
-    let (sender, outcome) = oneshot::channel();
-    let cancellation = Arc::<Cancellation>::default();
-    let task = Task {
-        outcome,
-        cancellation: Arc::clone(&cancellation),
-        cancel_on_drop: true,
-    };
-    (Runner::new(future, sender, cancellation), task)
+    let (link, task) = linked();
+    (Runner::new(future, link), task)
 }
 
 /// The same for work that blocks, and so cannot be cancelled.
@@ -51,25 +67,43 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let (sender, outcome) = oneshot::channel();
+    let (link, task) = linked();
     let work = move || {
-        sender.report(match catch_unwind(AssertUnwindSafe(work)) {
+        link.report(match catch_unwind(AssertUnwindSafe(work)) {
             Ok(output) => Outcome::Finished(output),
             Err(panic) => Outcome::Panicked(panic),
         });
     };
-    let task = Task {
-        outcome,
-        cancellation: Arc::default(),
-        cancel_on_drop: true,
-    };
     (work, task)
 }
 
-impl<T> Report<T> for oneshot::Sender<Outcome<T>> {
+fn linked<T>() -> (Link<T>, Task<T>) {
+    let (sender, outcome) = oneshot::channel();
+    let cancellation = Arc::<Cancellation>::default();
+    let link = Link {
+        outcome: sender,
+        cancellation: Arc::clone(&cancellation),
+    };
+    let task = Task {
+        outcome,
+        cancellation,
+        cancel_on_drop: true,
+    };
+    (link, task)
+}
+
+impl<T> Holder<T> for Link<T> {
+    fn set_task(&self, waker: &Waker) {
+        self.cancellation.runner.register(waker);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancellation.ordered.load(Ordering::SeqCst)
+    }
+
     fn report(self, outcome: Outcome<T>) {
         // Nobody may be left who wants to know.
-        let _ = self.send(outcome);
+        let _ = self.outcome.send(outcome);
     }
 }
 
