@@ -173,7 +173,7 @@ pub const CASES: &[Case] = &[
         rounds: 3,
     },
     Case {
-        rounds: 1,
+        rounds: 3,
         ..talk(
             "room-10000-32",
             "10,000 members, 32 in flight",
