@@ -28,7 +28,7 @@ use super::stir::Stir;
 use super::telemetry::Telemetry;
 use crate::event::CloseReason;
 use crate::framing::Lines;
-use crate::hub::{Closing, Hub, HubError, Rest};
+use crate::hub::{Closing, Hub, HubError, Outbox, Rest};
 use crate::memory::Charge;
 use crate::protocol::{Flow, Protocol};
 use crate::runtime::{Address, Alarm, Runtime, after};
@@ -47,6 +47,8 @@ pub struct Connection<S, P> {
     stream: S,
     /// Tells whether the stream may have something to read.
     stir: Arc<Stir>,
+    /// The session's.
+    outbox: Arc<Outbox>,
     backlog: Option<Box<Backlog>>,
     delays: Option<Box<Delays>>,
     phase: Phase,
@@ -157,9 +159,11 @@ where
         config: Arc<ConnectionConfig>,
     ) -> Self {
         let now = runtime.now();
+        let session = Session::open(hub);
         Self {
             lines: Lines::new(protocol.max_frame()),
-            session: Session::open(hub),
+            outbox: Arc::clone(session.outbox()),
+            session,
             charge: Charge::new(hub.memory()),
             deaf: false,
             opened_at: now,
@@ -204,7 +208,7 @@ where
                 }
                 Phase::Knocking => {
                     let Poll::Ready(let_in) = self.session.poll_done(cx) else {
-                        match self.session.outbox().fall_asleep(cx.waker(), false) {
+                        match self.outbox.fall_asleep(cx.waker(), false) {
                             Rest::Closing(closing) => self.start_closing(*closing),
                             Rest::Asleep | Rest::Awake => return Poll::Pending,
                         }
@@ -229,7 +233,7 @@ where
                     let ending = ending.clone();
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
-                            self.session.outbox().set_drained();
+                            self.outbox.set_drained();
                             let closed_at = self.runtime.now();
                             self.phase = Phase::Lingering(Box::new(Ending {
                                 closed_at,
@@ -329,7 +333,7 @@ where
             }
         };
         let wants_events = output != Output::Blocked;
-        let more = match self.session.outbox().fall_asleep(cx.waker(), wants_events) {
+        let more = match self.outbox.fall_asleep(cx.waker(), wants_events) {
             Rest::Closing(closing) => return Poll::Ready(Ok(*closing)),
             Rest::Awake => true,
             Rest::Asleep => {
@@ -350,9 +354,9 @@ where
         let mut farewell = Vec::new();
         self.protocol.farewell(&closing.reason, &mut farewell);
         // Whether the session may be resumed depends on the reason.
-        self.session.outbox().seal(closing.clone(), Box::default());
+        self.outbox.seal(closing.clone(), Box::default());
         self.session.disconnect();
-        self.session.outbox().seal(closing.clone(), farewell.into());
+        self.outbox.seal(closing.clone(), farewell.into());
         self.take_unread();
         let now = self.runtime.now();
         self.phase = Phase::Draining(Box::new(Ending {

@@ -37,7 +37,7 @@ where
                     return Ok(None);
                 };
                 self.end_wait();
-                self.session.outbox().wake_up();
+                self.outbox.wake_up();
                 let flow = self.protocol.handle_done(done, &mut self.session);
                 if let Some(reason) = self.follow(flow) {
                     return Ok(Some(reason));
@@ -115,7 +115,7 @@ where
         budget: &mut Budget,
         tally: &mut Tally,
     ) -> Option<CloseReason> {
-        self.session.outbox().wake_up();
+        self.outbox.wake_up();
         if !self.introduced
             && let Some(&byte) = input.first()
         {
@@ -157,7 +157,7 @@ where
     /// Handles what the peer sent last without ending the line.
     fn handle_end(&mut self, tally: &mut Tally) -> Option<CloseReason> {
         self.ended = true;
-        self.session.outbox().wake_up();
+        self.outbox.wake_up();
         let frame = self.lines.finish()?;
         let flow = self.protocol.handle_frame(frame, &mut self.session);
         tally.frames += 1;
@@ -223,7 +223,7 @@ where
 
     /// Whether the peer has to take answers before it is heard again.
     pub(super) fn is_deaf(&self) -> bool {
-        let outbox = self.session.outbox();
+        let outbox = &self.outbox;
         let waiting = outbox.answer_bytes();
         waiting > Memory::FLOOR && waiting > ANSWERS.min(outbox.memory().share())
     }

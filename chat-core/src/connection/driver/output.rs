@@ -48,7 +48,7 @@ where
                 return Ok(Output::Exhausted);
             }
             budget.writes -= 1;
-            let outbox = self.session.outbox();
+            let outbox = &self.outbox;
             // What the stream has no room for is kept.
             let piece = Scratch::OUTPUT.min(outbox.memory().session_share());
             more = outbox.take(piece, &mut scratch.taken);
@@ -65,7 +65,7 @@ where
     /// Whether there is less to write than there usually is, so that it is worth while to let others speak first.
     pub(super) fn expects_more(&self) -> bool {
         let usual = self.usual as usize;
-        usual > 1 && (1..usual).contains(&self.session.outbox().len())
+        usual > 1 && (1..usual).contains(&self.outbox.len())
     }
 
     fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {

@@ -99,7 +99,7 @@ where
         match due {
             Due::Greeting => {
                 self.greeted = true;
-                self.session.outbox().wake_up();
+                self.outbox.wake_up();
                 let flow = self.protocol.handle_silence(&mut self.session);
                 self.follow(flow)
             }
