@@ -462,10 +462,22 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a task that is cancelled is not woken",
-        file: "runtime/runner.rs",
+        file: "runtime/task.rs",
         from: r#"        self.ordered.store(true, Ordering::SeqCst);
         self.runner.wake();"#,
         to: r#"        self.ordered.store(true, Ordering::SeqCst);"#,
+    },
+    Mutant {
+        name: "nobody in a group that is cancelled is woken",
+        file: "runtime/group.rs",
+        from: r#"        wakers.into_iter().for_each(Waker::wake);"#,
+        to: r#"        drop(wakers);"#,
+    },
+    Mutant {
+        name: "a group that is cancelled goes on",
+        file: "runtime/group.rs",
+        from: r#"        shared.cancelled.store(true, Ordering::SeqCst);"#,
+        to: r#""#,
     },
     Mutant {
         name: "a join is never told",
