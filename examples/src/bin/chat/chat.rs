@@ -223,7 +223,8 @@ pub(crate) fn told(event: &Event, own: Option<&Nick>) -> Vec<Line> {
             match attempt {
                 1 => notice(format!("trying again in {after}")),
                 _ => notice(format!(
-                    "{why}; trying again in {after} (attempt {attempt})"
+                    "{}; trying again in {after} (attempt {attempt})",
+                    in_words(why)
                 )),
             }
         }
@@ -312,5 +313,43 @@ fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use chat_core::client::Disconnect;
+
+    use super::*;
+
+    #[test]
+    fn the_systems_number_for_an_error_is_not_told() {
+        let refused = Arc::new(io::Error::from_raw_os_error(111));
+        let again = Event::Reconnecting {
+            attempt: 2,
+            delay: Duration::from_millis(1500),
+            why: Disconnect::Unreachable(Arc::clone(&refused)),
+        };
+        let lost = Event::Disconnected(Disconnect::Io(refused));
+        for (event, begins, ends) in [
+            (
+                again,
+                "* cannot connect: ",
+                "; trying again in 1.5 s (attempt 2)",
+            ),
+            (lost, "! connection lost: the connection failed: ", ""),
+        ] {
+            let lines = told(&event, None);
+            let [line] = &lines[..] else {
+                panic!("{lines:?}");
+            };
+            assert!(
+                line.text.starts_with(begins) && line.text.ends_with(ends),
+                "{line:?}"
+            );
+            assert!(!line.text.contains("os error"), "{line:?}");
+        }
     }
 }
