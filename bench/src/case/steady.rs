@@ -17,7 +17,7 @@ pub(super) fn run(mut stage: Stage, members: usize, per_second: u32) -> Result<F
     let warm_up = stage.warm_up();
     let duration = stage.duration * LONGER;
     let start = Instant::now();
-    let deadline = Deadline::for_("delivering");
+    let mut deadline = Deadline::for_("delivering");
     let mut warm = false;
     let mut said = 0;
     let mut done = 0;
@@ -36,6 +36,7 @@ pub(super) fn run(mut stage: Stage, members: usize, per_second: u32) -> Result<F
         let timeout = if over {
             deadline.left()?
         } else if now >= next {
+            deadline = Deadline::for_("delivering");
             let member = said * 37 % members;
             let number = ledger.begin(member);
             stage.crowd.say(member, number)?;

@@ -47,7 +47,7 @@ pub struct Connection<S, P> {
     stream: S,
     /// Tells whether the stream may have something to read.
     stir: Arc<Stir>,
-    /// The session's.
+    /// The session's; here too, because each poll looks at it.
     outbox: Arc<Outbox>,
     backlog: Option<Box<Backlog>>,
     delays: Option<Box<Delays>>,
@@ -70,7 +70,7 @@ pub struct Connection<S, P> {
     greeted: bool,
     /// How many events were written at a time, the last time.
     usual: u32,
-    /// Whether the peer was pinged since it was last heard.
+    /// Whether the peer was pinged since it was last heard, or was let be heard again.
     pinged: bool,
     telemetry: Telemetry,
     /// Of the memory of its buffers.
@@ -465,7 +465,7 @@ where
 
 impl<S, P> Drop for Connection<S, P> {
     fn drop(&mut self) {
-        // The end is told when everything has been left.
+        // Before the telemetry, which is dropped earlier than the session and tells the end: by then everything has been left.
         self.session.disconnect();
     }
 }

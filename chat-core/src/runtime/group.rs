@@ -146,11 +146,11 @@ impl TaskGroup {
 
     fn order_all(&self) {
         let shared = &self.spawner.shared;
-        // Before the wakers are collected, so that whoever leaves one later sees it.
-        shared.cancelled.store(true, Ordering::SeqCst);
         let wakers: Vec<_> = {
             let mut children = shared.children();
             children.closed = true;
+            // Under the lock: whoever leaves a waker after it was looked for sees this.
+            shared.cancelled.store(true, Ordering::SeqCst);
             let running = children.running.iter_mut();
             running.filter_map(|(_, waker)| waker.take()).collect()
         };
@@ -226,9 +226,10 @@ struct Membership {
 
 impl Holder<()> for Membership {
     fn set_task(&self, waker: &Waker) {
+        // Cloning and dropping a waker runs code of the runtime's, which is not to find the group locked.
         let waker = Some(waker.clone());
-        let last = std::mem::replace(&mut self.shared.children().running[self.key], waker);
-        drop(last);
+        let old = std::mem::replace(&mut self.shared.children().running[self.key], waker);
+        drop(old);
     }
 
     fn is_cancelled(&self) -> bool {

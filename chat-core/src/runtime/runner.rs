@@ -20,7 +20,8 @@ pub(super) trait Holder<T> {
     /// Wakes this task from now on when it is to stop.
     fn set_task(&self, waker: &Waker);
 
-    /// Whether it is to stop. Asked in each poll.
+    /// Whether it is to stop. Asked in each poll, after the task is set: an order in between is seen here, and a later one wakes
+    /// the task.
     fn is_cancelled(&self) -> bool;
 
     fn report(self, outcome: Outcome<T>);
@@ -105,6 +106,8 @@ mod tests {
         lines: Mutex<Vec<&'static str>>,
         cancelled: AtomicBool,
         task: Mutex<Option<Waker>>,
+        /// Whether the order comes while the task is set.
+        hurries: AtomicBool,
     }
 
     impl Log {
@@ -126,7 +129,10 @@ mod tests {
 
     impl Holder<()> for Owner {
         fn set_task(&self, waker: &Waker) {
-            *self.0.0.task.lock().unwrap() = Some(waker.clone());
+            let log = &self.0.0;
+            *log.task.lock().unwrap() = Some(waker.clone());
+            let hurries = log.hurries.load(Ordering::SeqCst);
+            log.cancelled.fetch_or(hurries, Ordering::SeqCst);
         }
 
         fn is_cancelled(&self) -> bool {
@@ -142,15 +148,20 @@ mod tests {
         }
     }
 
-    /// One that waits for ever, and has been polled on behalf of each of two tasks.
-    fn polled_twice(log: &Arc<Log>) -> Pin<Box<dyn Future<Output = ()>>> {
+    /// One that waits for ever.
+    fn waiting(log: &Arc<Log>) -> Pin<Box<dyn Future<Output = ()>>> {
         let mark = Mark(Arc::clone(log), "future dropped");
         let waits = async move {
             let _mark = mark;
             future::pending::<()>().await;
         };
         let holder = Owner(Mark(Arc::clone(log), "holder dropped"));
-        let mut runner = Box::pin(Runner::new(waits, holder));
+        Box::pin(Runner::new(waits, holder))
+    }
+
+    /// The same, polled on behalf of each of two tasks.
+    fn polled_twice(log: &Arc<Log>) -> Pin<Box<dyn Future<Output = ()>>> {
+        let mut runner = waiting(log);
         for task in [Flag::set(), Flag::set()] {
             let waker = task.into();
             let polled = runner.as_mut().poll(&mut Context::from_waker(&waker));
@@ -173,6 +184,14 @@ mod tests {
             runner.as_mut().poll(&mut cx).is_ready(),
             "once more is fine"
         );
+    }
+
+    #[test]
+    fn an_order_that_comes_while_the_task_is_set_is_seen_in_the_same_poll() {
+        let log = Arc::<Log>::default();
+        log.hurries.store(true, Ordering::SeqCst);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(waiting(&log).as_mut().poll(&mut cx).is_ready());
     }
 
     #[test]

@@ -164,6 +164,9 @@ struct Registration {
 }
 
 /// A connection with its places. An `async` block would keep room for the connection twice.
+//
+// The connection first, as whatever polls it keeps what it needs itself in front of this.
+#[repr(C)]
 struct Served<S, P> {
     connection: Connection<S, P>,
     _registration: Registration,

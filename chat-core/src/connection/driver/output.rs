@@ -65,7 +65,8 @@ where
     /// Whether there is less to write than there usually is, so that it is worth while to let others speak first.
     pub(super) fn expects_more(&self) -> bool {
         let usual = self.usual as usize;
-        usual > 1 && (1..usual).contains(&self.outbox.len())
+        // Not with each bit that a slow peer takes; and where one is usual, there is no need to look.
+        usual > 1 && self.backlog.is_none() && (1..usual).contains(&self.outbox.len())
     }
 
     fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {

@@ -264,6 +264,25 @@ fn whoever_renames_for_ever_leaves_no_trail_in_the_span() {
 }
 
 #[test]
+fn that_a_connection_was_dropped_is_told_when_its_session_has_left() {
+    let (recorder, _guard) = Recorder::start();
+    let world = World::new();
+    let (peer, stream) = duplex(64 * 1024);
+    let connection = serve_connection(stream, JsonProtocol::default(), &world.hub, &world.runtime);
+    let connection = world.runtime.spawn(connection);
+    let hello = "{\"id\":1,\"op\":\"hello\",\"nick\":\"ann\"}\n";
+    assert!(world.asks(&peer, hello).contains("token"));
+    drop(connection);
+    world.time.run();
+    let events = recorder.events();
+    let told = |what: &str| {
+        let found = events.iter().position(|event| event.ends_with(what));
+        found.unwrap_or_else(|| panic!("nothing {what} in {events:#?}"))
+    };
+    assert!(told(" message=parked") < told(" message=dropped"));
+}
+
+#[test]
 fn a_connection_keeps_no_spans_where_nobody_wants_them() {
     let world = World::new();
     let recorder = Recorder::default();
