@@ -272,8 +272,8 @@ where
         tracing::debug!("opened");
         self.phase = Phase::Open;
         // The policy may have taken its time, which is not the peer's.
-        self.opened_at = self.runtime.now();
-        self.heard_at = self.opened_at;
+        self.listen_anew();
+        self.opened_at = self.heard_at;
         let flow = self.protocol.open(&mut self.session);
         if let Some(reason) = self.follow(flow) {
             self.start_closing(reason.into());

@@ -934,14 +934,19 @@ impl Policy for Thorough {
     }
 }
 
-fn with_slow_policy(takes: Duration, config: ConnectionConfig) -> (World, Line) {
+fn world_with_slow_policy(takes: Duration, config: HubConfig) -> World {
     let mut world = World::new();
     let policy = Thorough {
         time: world.time.clone(),
         takes,
     };
     let runtime = Arc::clone(&world.runtime);
-    world.hub = Hub::with_policy(runtime, at_once(), Arc::new(policy));
+    world.hub = Hub::with_policy(runtime, config, Arc::new(policy));
+    world
+}
+
+fn with_slow_policy(takes: Duration, config: ConnectionConfig) -> (World, Line) {
+    let world = world_with_slow_policy(takes, at_once());
     let mut line = world.connect_with(TextProtocol::default(), 64 * 1024, config);
     assert!(line.settle().is_none());
     line.peer.receive();
@@ -1043,16 +1048,11 @@ fn whoever_was_pinged_and_then_held_back_is_pinged_again() {
         flood_timeout: None,
         ..ConnectionConfig::default()
     };
-    let mut world = World::new();
-    let policy = Thorough {
-        time: world.time.clone(),
-        takes,
-    };
-    let hub_config = HubConfig {
+    let patient = HubConfig {
         decision_timeout: 2 * takes,
         ..at_once()
     };
-    world.hub = Hub::with_policy(Arc::clone(&world.runtime), hub_config, Arc::new(policy));
+    let world = world_with_slow_policy(takes, patient);
     let mut program = world.connect_with(JsonProtocol::default(), 64 * 1024, config);
     // The last one is more than it may say, and is there from the beginning.
     program.asks(concat!(

@@ -165,7 +165,7 @@ struct Registration {
 
 /// A connection with its places. An `async` block would keep room for the connection twice.
 //
-// The connection first, as whatever polls it keeps what it needs itself in front of this.
+// The connection first: its beginning is what each poll looks at.
 #[repr(C)]
 struct Served<S, P> {
     connection: Connection<S, P>,

@@ -73,8 +73,7 @@ where
                         return Ok(None);
                     }
                 };
-                self.heard_at = self.runtime.now();
-                self.pinged = false;
+                self.listen_anew();
                 budget.bytes = budget.bytes.saturating_sub(read);
                 scratch.tally.received_bytes += read as u64;
                 if read == 0 {

@@ -28,6 +28,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     P: Protocol,
 {
+    /// Counts the peer's silence from now on: it was heard, or may be heard again.
+    pub(super) fn listen_anew(&mut self) {
+        self.heard_at = self.runtime.now();
+        self.pinged = false;
+    }
+
     pub(super) fn watch_for_stalling(&mut self, output: &Output) {
         let progressed = std::mem::take(&mut self.progressed);
         if *output != Output::Blocked {
@@ -108,8 +114,7 @@ where
                     delays.held_until = None;
                     delays.catching_up = None;
                 }
-                self.heard_at = self.runtime.now();
-                self.pinged = false;
+                self.listen_anew();
                 None
             }
             Due::Ping => {

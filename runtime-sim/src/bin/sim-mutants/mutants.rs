@@ -300,8 +300,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the idle timer is not moved",
         file: "connection/driver/input.rs",
-        from: r#"                self.heard_at = self.runtime.now();
-                self.pinged = false;"#,
+        from: r#"                self.listen_anew();"#,
         to: r#"                self.pinged = false;"#,
     },
     Mutant {
