@@ -850,7 +850,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a slow policy takes the time of strangers",
         file: "connection/driver.rs",
-        from: r#"        self.opened_at = self.runtime.now();
+        from: r#"        self.listen_anew();
+        self.opened_at = self.heard_at;
 "#,
         to: "",
     },

@@ -176,3 +176,19 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutants::MUTANTS;
+
+    #[test]
+    fn every_mutant_follows_the_library() {
+        let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../chat-core/src");
+        for mutant in MUTANTS {
+            let sound = fs::read_to_string(library.join(mutant.file)).expect("the file is there");
+            let added = Stock::new(&sound).and_then(|mut stock| stock.add(0, mutant));
+            assert_eq!(added, Ok(()), "{}", mutant.name);
+        }
+    }
+}
