@@ -12,7 +12,7 @@ use chat_core::connection::serve_connection;
 use chat_core::hub::{Hub, HubConfig};
 use chat_core::protocol::TextProtocol;
 use chat_core::runtime::Runtime;
-use chat_runtime_tokio::{TokioRuntime, TokioStream};
+use chat_runtime_tokio::{TokioRuntime, TokioSocket};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -29,7 +29,7 @@ async fn main() -> io::Result<()> {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let stream = TokioStream::new(stream);
+        let stream = TokioSocket::new(stream);
         tokio::spawn(serve_connection(
             stream,
             TextProtocol::default(),

@@ -2,7 +2,7 @@
 //!
 //! [`TokioRuntime`] is a handle to a tokio runtime: one of its own, or one that the program
 //! already has. [`TokioStream`] makes anything that reads and writes the tokio way into a stream
-//! for the library.
+//! for the library, and [`TokioSocket`] does for sockets, which it writes to a little faster.
 //!
 //! Nothing here needs to be called from inside tokio: timers and sockets are made inside the
 //! runtime whichever thread asks for them.
@@ -35,10 +35,12 @@
 
 mod net;
 mod runtime;
+mod socket;
 mod spawn;
 mod stream;
 mod timer;
 
 pub use net::TokioListener;
 pub use runtime::TokioRuntime;
+pub use socket::TokioSocket;
 pub use stream::TokioStream;

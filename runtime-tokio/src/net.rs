@@ -11,16 +11,16 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
 
-use crate::{TokioRuntime, TokioStream};
+use crate::{TokioRuntime, TokioSocket};
 
 /// Whether a connection that is accepted has `TCP_NODELAY` from its listener, which saves each of them a system call.
 const HANDS_NODELAY_ON: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 impl Net for TokioRuntime {
-    type TcpStream = TokioStream<TcpStream>;
+    type TcpStream = TokioSocket<TcpStream>;
     type TcpListener = TokioListener<TcpListener>;
     #[cfg(unix)]
-    type UnixStream = TokioStream<UnixStream>;
+    type UnixStream = TokioSocket<UnixStream>;
     #[cfg(unix)]
     type UnixListener = TokioListener<UnixListener>;
 
@@ -43,7 +43,7 @@ impl Net for TokioRuntime {
     async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<Self::TcpStream> {
         let stream = inside(&self.handle, TcpStream::connect(addr)).await?;
         stream.set_nodelay(true)?;
-        Ok(TokioStream::new(stream))
+        Ok(TokioSocket::new(stream))
     }
 
     #[cfg(unix)]
@@ -57,7 +57,7 @@ impl Net for TokioRuntime {
     #[cfg(unix)]
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::UnixStream> {
         let stream = inside(&self.handle, UnixStream::connect(path)).await?;
-        Ok(TokioStream::new(stream))
+        Ok(TokioSocket::new(stream))
     }
 }
 
@@ -83,7 +83,7 @@ impl<L> TokioListener<L> {
 }
 
 impl Listener for TokioListener<TcpListener> {
-    type Stream = TokioStream<TcpStream>;
+    type Stream = TokioSocket<TcpStream>;
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let (stream, peer) = inside(&self.handle, self.listener.accept()).await?;
@@ -91,7 +91,7 @@ impl Listener for TokioListener<TcpListener> {
             // Some platforms refuse when the peer is gone already, which reading will tell.
             let _ = stream.set_nodelay(true);
         }
-        Ok((TokioStream::new(stream), Address::Tcp(peer)))
+        Ok((TokioSocket::new(stream), Address::Tcp(peer)))
     }
 
     fn local_addr(&self) -> io::Result<Address> {
@@ -101,11 +101,11 @@ impl Listener for TokioListener<TcpListener> {
 
 #[cfg(unix)]
 impl Listener for TokioListener<UnixListener> {
-    type Stream = TokioStream<UnixStream>;
+    type Stream = TokioSocket<UnixStream>;
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let (stream, peer) = inside(&self.handle, self.listener.accept()).await?;
-        Ok((TokioStream::new(stream), unix_address(&peer)))
+        Ok((TokioSocket::new(stream), unix_address(&peer)))
     }
 
     fn local_addr(&self) -> io::Result<Address> {

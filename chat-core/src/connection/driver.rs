@@ -24,7 +24,6 @@ use super::config::ConnectionConfig;
 use super::error::ConnectionError;
 use super::rate::Pace;
 use super::scratch::Scratch;
-use super::stir::Stir;
 use super::telemetry::Telemetry;
 use crate::event::CloseReason;
 use crate::framing::Lines;
@@ -45,9 +44,8 @@ use crate::session::{Action, Done, Session, SessionHandle, Step};
 #[repr(C)]
 pub struct Connection<S, P> {
     stream: S,
-    /// Tells whether the stream may have something to read.
-    stir: Arc<Stir>,
-    /// The session's; here too, because each poll looks at it.
+    /// The session's; here too, because each poll looks at it. Tells as well whether the stream may have something to
+    /// read.
     outbox: Arc<Outbox>,
     backlog: Option<Box<Backlog>>,
     delays: Option<Box<Delays>>,
@@ -68,17 +66,19 @@ pub struct Connection<S, P> {
     /// moment.
     introduced: bool,
     greeted: bool,
+    /// Whether memory is counted for its buffers.
+    is_buffering: bool,
     /// How many events were written at a time, the last time.
     usual: u32,
     /// Whether the peer was pinged since it was last heard, or was let be heard again.
     pinged: bool,
     telemetry: Telemetry,
+    protocol: P,
     /// Of the memory of its buffers.
     charge: Charge,
-    lines: Lines,
-    protocol: P,
     session: Session,
     // What follows is for those who are heard, and for what is due.
+    lines: Lines,
     runtime: Arc<dyn Runtime>,
     config: Arc<ConnectionConfig>,
     opened_at: Instant,
@@ -171,13 +171,13 @@ where
             pinged: false,
             introduced: false,
             greeted: false,
+            is_buffering: false,
             pace: Pace::new(now),
             unframed: 0,
             delays: None,
             progressed: false,
             runtime: Arc::clone(runtime),
             stream,
-            stir: Arc::default(),
             protocol,
             config,
             phase: Phase::New,
@@ -210,7 +210,8 @@ where
                     let Poll::Ready(let_in) = self.session.poll_done(cx) else {
                         match self.outbox.fall_asleep(cx.waker(), false) {
                             Rest::Closing(closing) => self.start_closing(*closing),
-                            Rest::Asleep | Rest::Awake => return Poll::Pending,
+                            Rest::Asleep => return Poll::Pending,
+                            Rest::Awake => {}
                         }
                         continue;
                     };
@@ -222,6 +223,7 @@ where
                 }
                 Phase::Draining(ending) => {
                     let ending = ending.clone();
+                    self.outbox.wait_for_stream(cx.waker());
                     if self.poll_drained(cx, scratch)?.is_pending() {
                         // A peer that cannot write, because nobody reads, may not read either.
                         let _ = self.poll_hung_up(cx, scratch);
@@ -231,6 +233,7 @@ where
                 }
                 Phase::Closing(ending) => {
                     let ending = ending.clone();
+                    self.outbox.wait_for_stream(cx.waker());
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
                             self.outbox.set_drained();
@@ -246,6 +249,7 @@ where
                 }
                 Phase::Lingering(ending) => {
                     let ending = ending.clone();
+                    self.outbox.wait_for_stream(cx.waker());
                     let closed_at = ending.closed_at;
                     if self.poll_hung_up(cx, scratch).is_pending() {
                         let patience = after(self.heard_at.max(closed_at), self.config.linger);
@@ -445,10 +449,11 @@ where
             this.telemetry.open_spans(&this.session);
         }
         let _entered = this.telemetry.enter();
-        this.stir.set_task(cx.waker());
+        this.outbox.stir().answer();
         let mut scratch = Scratch::take();
         let polled = this.poll_phases(cx, &mut scratch);
         this.telemetry.moved(&scratch.tally);
+        let has_heard = scratch.tally.received_bytes > 0;
         scratch.give_back();
         if let Poll::Ready(ended) = &polled {
             this.phase = Phase::Done;
@@ -458,7 +463,12 @@ where
         }
         this.forget_backlog();
         this.forget_delays();
-        this.charge.set(this.buffered());
+        // What is buffered was heard now or left over, or was there before.
+        if has_heard || this.backlog.is_some() || this.is_buffering {
+            let buffered = this.buffered();
+            this.is_buffering = buffered > 0;
+            this.charge.set(buffered);
+        }
         polled
     }
 }

@@ -5,7 +5,6 @@ mod driver;
 mod error;
 mod rate;
 mod scratch;
-mod stir;
 mod telemetry;
 
 #[cfg(test)]

@@ -296,6 +296,31 @@ fn a_message_wakes_the_others_and_nobody_twice() {
 }
 
 #[test]
+fn a_connection_that_moves_to_another_task_is_woken_there() {
+    let world = World::new();
+    let mut line = world.connect(64);
+    for said in ["one\n", "two\n"] {
+        let before = std::mem::replace(&mut line.woken, Flag::set());
+        assert!(line.settle().is_none());
+        line.read_all();
+        before.take();
+        line.asks(said);
+        assert!(!before.take());
+    }
+    // Also while it closes: its peer is stuck.
+    line.peer.send("/help\n/quit\n");
+    assert!(line.settle().is_none());
+    let before = std::mem::replace(&mut line.woken, Flag::set());
+    assert!(line.settle().is_none());
+    before.take();
+    let (read, _) = line.read_all();
+    assert!(read.ends_with("* goodbye\n"), "{read:?}");
+    assert!(!before.take());
+    line.peer.end();
+    assert!(matches!(line.settle(), Some(Ok(CloseReason::Quit))));
+}
+
+#[test]
 fn a_busy_peer_lets_others_have_their_turn() {
     let world = World::new();
     let mut alice = world.guest("alice");

@@ -1,5 +1,7 @@
 //! What waits to be sent to one session: bounded, and honest about what it had to drop.
 
+mod queue;
+mod stir;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -8,6 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use futures::task::{ArcWake, WakerRef, waker_ref};
+use queue::Queue;
+use stir::Stir;
 
 use super::config::{OutboxLimits, SlowConsumer};
 use crate::event::{CloseReason, Heard, Missed, SharedEvent};
@@ -104,9 +110,13 @@ impl Wakes {
 ///
 /// Beside its own limits it keeps to its [share](Memory::session_share) of the hub's memory, with the same
 /// consequences. One room event and one direct one it holds whatever its share is.
+///
+/// The waker that the connection leaves when it falls asleep is there for the stream and the timer too, which
+/// [wake](Outbox::stir_waker) it by way of this.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     bounds: Arc<Bounds>,
+    stir: Stir,
     /// How many bytes of answers and notes wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
     /// Whether nothing that the session says is accepted any more, because everyone is about to be closed.
@@ -127,7 +137,7 @@ pub(crate) struct Bounds {
 
 #[derive(Debug, Default)]
 struct State {
-    queue: VecDeque<Outgoing>,
+    queue: Queue,
     /// Whether more was taken the last time than a quiet queue has room for.
     is_busy: bool,
     /// How many entries at the front of the queue are not room events. The first one behind them is
@@ -141,6 +151,7 @@ struct State {
     /// queue's slots.
     entries_footprint: usize,
     charged: usize,
+    /// The connection's, while it sleeps: whoever takes it wakes.
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
@@ -188,12 +199,20 @@ impl Outbox {
     pub(crate) fn new(bounds: &Arc<Bounds>) -> Self {
         Self {
             bounds: Arc::clone(bounds),
+            stir: Stir::default(),
             answer_bytes: AtomicUsize::new(0),
             hushed: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             evictions: AtomicU32::new(0),
             state: Mutex::default(),
         }
+    }
+
+    /// Looks at it, so that it is near when it is pushed to a moment later.
+    pub(super) fn approach(&self) {
+        let first = self.answer_bytes.load(Ordering::Relaxed);
+        let last = self.evictions.load(Ordering::Relaxed);
+        std::hint::black_box((first, last));
     }
 
     /// Queues an event about a room. If it does not fit, the oldest room events make way.
@@ -445,21 +464,38 @@ impl Outbox {
         self.lock().queue.len()
     }
 
-    /// Leaves a waker for the order to close and, if `wants_events`, for the next push.
+    /// Leaves a waker for the order to close, for the stream and the timer, and, if `wants_events`, for the next
+    /// push.
     pub(crate) fn fall_asleep(&self, waker: &Waker, wants_events: bool) -> Rest {
         let mut state = self.lock();
         if let Some(closing) = &state.closing {
             return Rest::Closing(closing.clone());
         }
-        if wants_events && !state.queue.is_empty() {
+        if self.stir.is_called() || (wants_events && !state.queue.is_empty()) {
             return Rest::Awake;
         }
         state.wants_events = wants_events;
-        match &mut state.waker {
-            Some(old) => old.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        let old = state.set_waker(waker);
+        drop(state);
+        drop(old);
         Rest::Asleep
+    }
+
+    /// Leaves a waker for the stream and the timer, which the caller is about to ask. For a connection that takes no
+    /// orders any more.
+    pub(crate) fn wait_for_stream(&self, waker: &Waker) {
+        let old = self.lock().set_waker(waker);
+        drop(old);
+    }
+
+    /// What the stream and the timer are to wake.
+    pub(crate) fn stir_waker(self: &Arc<Self>) -> WakerRef<'_> {
+        waker_ref(self)
+    }
+
+    /// Whether one of them has woken the connection since it was asked.
+    pub(crate) fn stir(&self) -> &Stir {
+        &self.stir
     }
 
     /// How many bytes of answers and notes wait. A peer that asks but does not read is not heard any further
@@ -605,16 +641,13 @@ const ANSWERS_AT_LEAST: usize = 1024 * 1024;
 /// Events wait to share a write while they are at most this part of what an outbox may hold.
 const PART_THAT_WAITS: usize = 4;
 
-/// How many entries an empty queue keeps memory for, so that quiet rooms do not allocate for every
-/// message and idle connections own next to nothing.
+/// How many entries an empty queue keeps memory for, beside the one that needs none, so that quiet rooms do not
+/// allocate for every other message and idle connections own next to nothing.
 const IDLE_CAPACITY: usize = 4;
 
 /// How many entries a queue that needs more gets memory for at once. To grow from four to eight to sixteen, when a
 /// hundred queues do it at the same time, takes as long as all else that is done for an event.
 const BUSY_CAPACITY: usize = 32;
-
-/// How much memory the queue takes for an entry.
-const SLOT: usize = size_of::<Outgoing>();
 
 impl State {
     /// Whether another event of that weight may be held, within the outbox's own limits and its share of
@@ -639,28 +672,28 @@ impl State {
     /// Makes sure that there is a slot for one more entry. `false` if there is no memory for the queue to grow
     /// by as many as it should, and it has grown by a few.
     fn make_slot(&mut self, memory: &Arc<Memory>, lease: &mut Lease) -> bool {
-        if self.queue.len() < self.queue.capacity() {
+        if self.queue.has_room() {
             return true;
         }
-        let more = match self.queue.capacity() {
+        let more = match self.queue.slots() {
             0 if self.is_busy => BUSY_CAPACITY,
             0 => IDLE_CAPACITY,
-            capacity => capacity.max(BUSY_CAPACITY - IDLE_CAPACITY),
+            slots => slots.max(BUSY_CAPACITY - IDLE_CAPACITY),
         };
-        if !lease.try_take(memory, more * SLOT) {
-            self.queue.reserve_exact(IDLE_CAPACITY);
+        if !lease.try_take(memory, more * Queue::SLOT) {
+            self.queue.reserve(IDLE_CAPACITY);
             self.count(memory, lease);
             return false;
         }
-        self.queue.reserve_exact(more);
-        self.charged += more * SLOT;
+        self.queue.reserve(more);
+        self.charged += more * Queue::SLOT;
         true
     }
 
     /// Lets go of what an empty queue does not need.
     fn rest(&mut self) {
-        if self.queue.is_empty() && self.queue.capacity() > IDLE_CAPACITY {
-            self.queue = VecDeque::new();
+        if self.queue.is_empty() && self.queue.slots() > IDLE_CAPACITY {
+            self.queue.forget_slots();
         }
     }
 
@@ -688,7 +721,15 @@ impl State {
 
     /// How much memory it takes, beside events.
     fn takes(&self) -> usize {
-        self.queue.capacity() * SLOT + self.entries_footprint
+        self.queue.slots() * Queue::SLOT + self.entries_footprint
+    }
+
+    /// Returns the one before, to be dropped when there is no lock any more.
+    fn set_waker(&mut self, waker: &Waker) -> Option<Waker> {
+        match &self.waker {
+            Some(old) if old.will_wake(waker) => None,
+            _ => self.waker.replace(waker.clone()),
+        }
     }
 
     fn wake(&mut self, wakes: &mut Wakes) {
@@ -712,14 +753,7 @@ impl State {
         self.direct = Load::default();
         self.entries_footprint = 0;
         self.is_busy = self.queue.len() > IDLE_CAPACITY;
-        if self.queue.capacity() > IDLE_CAPACITY && taken.is_empty() {
-            *taken = std::mem::take(&mut self.queue);
-        } else {
-            // Most often it is one.
-            while let Some(entry) = self.queue.pop_front() {
-                taken.push_back(entry);
-            }
-        }
+        self.queue.move_to(taken);
     }
 
     fn pop(&mut self) -> Option<Outgoing> {
@@ -761,9 +795,7 @@ impl State {
         let number = event.number();
         let last = self
             .queue
-            .iter_mut()
-            .take(place)
-            .rev()
+            .back_from(place)
             // An answer tells how things were then, such as the last number of a room.
             .take_while(|entry| !entry.is_answer())
             .find_map(|entry| match entry {
@@ -797,7 +829,8 @@ impl State {
     }
 
     fn find_lead(&mut self) {
-        while self.lead < self.queue.len() && !matches!(self.queue[self.lead], Outgoing::Room(_)) {
+        while matches!(self.queue.get(self.lead), Some(entry) if !matches!(entry, Outgoing::Room(_)))
+        {
             self.lead += 1;
         }
     }
@@ -808,6 +841,17 @@ impl State {
             self.closing = Some(closing);
             self.wants_events = false;
             wakes.wakers.extend(self.waker.take());
+        }
+    }
+}
+
+impl ArcWake for Outbox {
+    fn wake_by_ref(outbox: &Arc<Self>) {
+        // Before the lock: a connection that is about to fall asleep sees it then, or has left its waker.
+        outbox.stir.call();
+        let waker = outbox.lock().waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
         }
     }
 }
@@ -833,7 +877,7 @@ impl Missed {
 impl Load {
     /// Whether it takes no more memory than `share` with another event of that weight.
     fn shares(&self, weight: usize, share: usize) -> bool {
-        (self.entries + 1) * (SharedEvent::OVERHEAD + SLOT) + self.bytes + weight <= share
+        (self.entries + 1) * (SharedEvent::OVERHEAD + Queue::SLOT) + self.bytes + weight <= share
     }
 
     fn add(&mut self, bytes: usize) {

@@ -492,6 +492,22 @@ impl State {
         }
     }
 
+    /// The members, whose outboxes are [approached](Outbox::approach) some at a time: a processor fetches those from memory
+    /// together. Each push by itself would wait for its own, because of the lock.
+    fn approach_members(&self) -> impl Iterator<Item = (usize, &Member)> {
+        const ABREAST: usize = 16;
+        let mut ahead = self.members.iter();
+        let mut near = 0;
+        self.members.iter().inspect(move |_| {
+            if near == 0 {
+                near = ABREAST;
+                let next = ahead.by_ref().take(ABREAST);
+                next.for_each(|(_, member)| member.outbox.approach());
+            }
+            near -= 1;
+        })
+    }
+
     /// Numbers a message, remembers it, and gives it to everyone.
     fn publish(
         &mut self,
@@ -514,7 +530,7 @@ impl State {
             at: clock(),
         });
         let event = SharedEvent::new(message, self.charge.memory());
-        for (_, member) in &self.members {
+        for (_, member) in self.approach_members() {
             member.outbox.push_room(&event, wakes);
         }
         for (_, listener) in &self.listeners {
@@ -566,7 +582,7 @@ impl State {
             }
             _ => |outbox: &Arc<Outbox>, event: &_, wakes: &mut _| outbox.push_room(event, wakes),
         };
-        for (key, member) in &self.members {
+        for (key, member) in self.approach_members() {
             if !told.first_time(member.who.session) {
                 continue;
             }

@@ -57,7 +57,7 @@ where
             }
             let unread = self.take_unread();
             let closing = if unread.is_empty() {
-                let polled = if self.stir.is_stirred() {
+                let polled = if self.outbox.stir().is_stirred() {
                     self.poll_stream(&mut scratch.input)
                 } else {
                     Poll::Pending
@@ -92,17 +92,17 @@ where
 
     /// Whether there may be something to hear, as far as can be told without asking the stream.
     fn may_hear(&self) -> bool {
-        self.stir.is_stirred() || self.backlog.is_some()
+        self.outbox.stir().is_stirred() || self.backlog.is_some()
     }
 
     /// Reads from the stream, and notes whether there may be more.
     fn poll_stream(&mut self, input: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.stir.settle();
-        let waker = self.stir.waker();
+        self.outbox.stir().settle();
+        let waker = self.outbox.stir_waker();
         let cx = &mut Context::from_waker(&waker);
         let polled = Pin::new(&mut self.stream).poll_read(cx, input);
         if polled.is_ready() {
-            self.stir.stir();
+            self.outbox.stir().stir();
         }
         polled
     }

@@ -9,8 +9,7 @@ use futures::io::{AsyncRead, AsyncWrite};
 
 use super::{Budget, Connection};
 use crate::connection::scratch::Scratch;
-use crate::connection::stir::Stir;
-use crate::hub::Outgoing;
+use crate::hub::{Outbox, Outgoing};
 use crate::metrics::Tally;
 use crate::protocol::{Delivery, Protocol};
 
@@ -88,7 +87,7 @@ where
     fn send(&mut self, output: &mut Vec<u8>, tally: &mut Tally) -> io::Result<()> {
         let mut sent = 0;
         while sent < output.len() {
-            match poll_write(&mut self.stream, &self.stir, &output[sent..])? {
+            match poll_write(&mut self.stream, &self.outbox, &output[sent..])? {
                 Poll::Ready(written) => {
                     tally.sent_bytes += written as u64;
                     self.unflushed = true;
@@ -113,7 +112,7 @@ where
         };
         while backlog.sent < backlog.unsent.len() {
             let rest = &backlog.unsent[backlog.sent..];
-            match poll_write(&mut self.stream, &self.stir, rest)? {
+            match poll_write(&mut self.stream, &self.outbox, rest)? {
                 Poll::Ready(written) => {
                     tally.sent_bytes += written as u64;
                     self.unflushed = true;
@@ -130,7 +129,7 @@ where
 
     fn flush(&mut self) -> io::Result<Output> {
         if self.unflushed {
-            let waker = self.stir.waker();
+            let waker = self.outbox.stir_waker();
             let cx = &mut Context::from_waker(&waker);
             match Pin::new(&mut self.stream).poll_flush(cx) {
                 Poll::Ready(flushed) => flushed?,
@@ -146,10 +145,10 @@ where
 /// can write.
 fn poll_write<S: AsyncWrite + Unpin>(
     stream: &mut S,
-    stir: &Arc<Stir>,
+    outbox: &Arc<Outbox>,
     bytes: &[u8],
 ) -> io::Result<Poll<usize>> {
-    let waker = stir.waker();
+    let waker = outbox.stir_waker();
     let cx = &mut Context::from_waker(&waker);
     loop {
         return match Pin::new(&mut *stream).poll_write(cx, bytes) {

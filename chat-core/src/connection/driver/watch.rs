@@ -140,15 +140,15 @@ where
 
     /// Whether what is due next is known, and not due yet.
     pub(super) fn is_calm(&self) -> bool {
-        self.knows_due && self.delays.is_none() && !self.stir.may_have_rung()
+        self.knows_due && self.delays.is_none() && !self.outbox.stir().may_have_rung()
     }
 
     pub(super) fn poll_deadline(&mut self, deadline: Instant) -> Poll<()> {
         let alarm = self
             .alarm
             .get_or_insert_with(|| Alarm::new(&*self.runtime, deadline));
-        let waker = self.stir.waker();
+        let waker = self.outbox.stir_waker();
         let cx = &mut Context::from_waker(&waker);
-        alarm.poll_woken(cx, deadline, self.stir.take_rung())
+        alarm.poll_woken(cx, deadline, self.outbox.stir().take_rung())
     }
 }

@@ -1,8 +1,10 @@
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use std::time::SystemTime;
 
+use futures::executor::block_on;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
@@ -315,6 +317,101 @@ fn only_a_push_to_a_sleeper_wakes() {
     assert_eq!(count.0.load(Ordering::SeqCst), 2, "but is told to close");
 }
 
+/// How often a waker was used, and the waker.
+fn counted() -> (Arc<CountedWaker>, Waker) {
+    let count = Arc::<CountedWaker>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    (count, waker)
+}
+
+#[test]
+fn a_stream_wakes_a_sleeper_and_lets_nobody_sleep_who_was_awake() {
+    let outbox = Arc::new(outbox(8));
+    let (count, waker) = counted();
+    assert!(matches!(outbox.fall_asleep(&waker, false), Rest::Asleep));
+    outbox.stir().settle();
+    outbox.stir_waker().wake_by_ref();
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(outbox.stir().is_stirred());
+
+    outbox.stir().answer();
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
+    push(&outbox, &message("rust", 1));
+    outbox.stir().answer();
+    // The push has taken the waker.
+    outbox.stir_waker().wake_by_ref();
+    assert_eq!(take(&outbox), ["rust 1"]);
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Awake));
+    outbox.stir().answer();
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
+}
+
+#[test]
+fn a_stream_that_wakes_the_task_of_before_lets_the_new_one_not_sleep() {
+    let outbox = Arc::new(outbox(8));
+    let (before, waker) = counted();
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
+    outbox.stir().answer();
+    outbox.stir_waker().wake_by_ref();
+    assert_eq!(before.0.load(Ordering::SeqCst), 1);
+    let (now, waker) = counted();
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Awake));
+    outbox.stir().answer();
+    assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
+    outbox.stir_waker().wake_by_ref();
+    assert_eq!(now.0.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn no_call_is_lost_between_threads() {
+    let calls = if cfg!(miri) { 50 } else { 20_000 };
+    let outbox = Arc::new(outbox(8));
+    outbox.stir().settle();
+    let heard = AtomicUsize::new(0);
+    let connection = poll_fn(|cx| {
+        outbox.stir().answer();
+        if outbox.stir().is_stirred() {
+            outbox.stir().settle();
+            heard.fetch_add(1, Ordering::SeqCst);
+        }
+        // What a delivery does, which is awake then.
+        take(&outbox);
+        if heard.load(Ordering::SeqCst) == calls {
+            return Poll::Ready(());
+        }
+        match outbox.fall_asleep(cx.waker(), true) {
+            Rest::Asleep => {}
+            Rest::Awake => cx.waker().wake_by_ref(),
+            Rest::Closing(_) => return Poll::Ready(()),
+        }
+        Poll::Pending
+    });
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for call in 0..calls {
+                let mut wakes = Wakes::default();
+                outbox.push_room(&message("rust", call as u64), &mut wakes);
+                wakes.wake();
+                outbox.stir_waker().wake_by_ref();
+                // Some ten seconds.
+                let mut patience = 20_000_000;
+                while heard.load(Ordering::SeqCst) == call {
+                    std::thread::yield_now();
+                    patience -= 1;
+                    if patience == 0 {
+                        let mut wakes = Wakes::default();
+                        outbox.close(CloseReason::Shutdown.into(), &mut wakes);
+                        wakes.wake();
+                        return;
+                    }
+                }
+            }
+        });
+        block_on(connection);
+    });
+    assert_eq!(heard.into_inner(), calls, "calls were heard");
+}
+
 #[test]
 fn a_sleeper_with_room_for_nothing_is_woken_to_hear_what_it_missed() {
     let outbox = outbox(0);
@@ -386,7 +483,7 @@ fn an_empty_outbox_owns_next_to_nothing() {
         push(&outbox, &message("rust", number));
     }
     take(&outbox);
-    assert!(outbox.lock().queue.capacity() <= IDLE_CAPACITY);
+    assert!(outbox.lock().queue.slots() <= IDLE_CAPACITY);
 }
 
 #[derive(Clone, Debug)]
@@ -432,11 +529,11 @@ impl Outbox {
         let state = self.lock();
         let mut audit = Audit {
             events: Vec::new(),
-            own_bytes: state.queue.capacity() * size_of::<Outgoing>(),
+            own_bytes: state.queue.slots() * Queue::SLOT,
             notes: 0,
             answers: 0,
         };
-        for entry in &state.queue {
+        for entry in state.queue.iter() {
             match entry {
                 Outgoing::Room(event) | Outgoing::Direct(event) => {
                     audit.events.push(Arc::clone(event));

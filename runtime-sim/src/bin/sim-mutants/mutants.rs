@@ -127,7 +127,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a member is passed over",
         file: "hub/room.rs",
-        from: r#"        for (_, member) in &self.members {
+        from: r#"        for (_, member) in self.approach_members() {
             member.outbox.push_room(&event, wakes);
         }"#,
         to: r#"        for (_, member) in self.members.iter().skip(usize::from(number == 20)) {
@@ -284,18 +284,41 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a stream that wakes is not asked",
-        file: "connection/stir.rs",
-        from: r#"        stir.stir();
-        stir.rung.store(true, Ordering::Release);"#,
-        to: r#"        stir.rung.store(true, Ordering::Release);"#,
+        file: "hub/outbox/stir.rs",
+        from: r#"        self.stir();
+        self.rung.store(true, Ordering::Release);"#,
+        to: r#"        self.rung.store(true, Ordering::Release);"#,
     },
     Mutant {
         name: "a stream that had something is not asked again",
         file: "connection/driver/input.rs",
         from: r#"        if polled.is_ready() {
-            self.stir.stir();"#,
+            self.outbox.stir().stir();"#,
         to: r#"        if polled.is_pending() {
-            self.stir.stir();"#,
+            self.outbox.stir().stir();"#,
+    },
+    Mutant {
+        name: "a stream that wakes finds nobody",
+        file: "hub/outbox.rs",
+        from: r#"        let waker = outbox.lock().waker.take();"#,
+        to: r#"        let waker = None::<Waker>;"#,
+    },
+    Mutant {
+        name: "a stream wakes nobody while a connection closes",
+        file: "connection/driver.rs",
+        from: r#"                    self.outbox.wait_for_stream(cx.waker());
+                    if self.poll_drained(cx, scratch)?.is_pending() {"#,
+        to: r#"                    if self.poll_drained(cx, scratch)?.is_pending() {"#,
+    },
+    Mutant {
+        name: "an event goes ahead of those that wait",
+        file: "hub/outbox/queue.rs",
+        from: r#"        if self.is_empty() {
+            self.first = Some(entry);
+        } else {"#,
+        to: r#"        if self.first.is_none() {
+            self.first = Some(entry);
+        } else {"#,
     },
     Mutant {
         name: "the idle timer is not moved",
@@ -867,8 +890,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a stream that takes nothing is not looked at",
         file: "connection/driver/watch.rs",
-        from: r#"self.knows_due && self.delays.is_none() && !self.stir.may_have_rung()"#,
-        to: r#"self.knows_due && !self.stir.may_have_rung()"#,
+        from: r#"self.knows_due && self.delays.is_none() && !self.outbox.stir().may_have_rung()"#,
+        to: r#"self.knows_due && !self.outbox.stir().may_have_rung()"#,
     },
     Mutant {
         name: "what is due last is waited for first",

@@ -1,0 +1,118 @@
+use std::collections::VecDeque;
+
+use super::Outgoing;
+
+/// What waits, in order. The entry that came to an empty queue is here itself, so that whoever gets one at a time
+/// needs no memory elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Before all the others, if it is there.
+    first: Option<Outgoing>,
+    others: VecDeque<Outgoing>,
+}
+
+impl Queue {
+    /// How much memory a [slot](Self::slots) takes.
+    pub(super) const SLOT: usize = size_of::<Outgoing>();
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none() && self.others.is_empty()
+    }
+
+    /// For how many entries there is memory elsewhere.
+    pub(super) fn slots(&self) -> usize {
+        self.others.capacity()
+    }
+
+    /// Whether another entry needs no more memory.
+    pub(super) fn has_room(&self) -> bool {
+        self.is_empty() || self.others.len() < self.others.capacity()
+    }
+
+    /// Makes room for exactly `more` entries.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.others.reserve_exact(more);
+    }
+
+    /// Gives back the memory of an empty queue.
+    pub(super) fn forget_slots(&mut self) {
+        self.others = VecDeque::new();
+    }
+
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.others.shrink_to_fit();
+    }
+
+    pub(super) fn push_back(&mut self, entry: Outgoing) {
+        if self.is_empty() {
+            self.first = Some(entry);
+        } else {
+            self.others.push_back(entry);
+        }
+    }
+
+    pub(super) fn pop_front(&mut self) -> Option<Outgoing> {
+        self.first.take().or_else(|| self.others.pop_front())
+    }
+
+    /// Moves all entries to the end of `taken`.
+    pub(super) fn move_to(&mut self, taken: &mut VecDeque<Outgoing>) {
+        taken.extend(self.first.take());
+        if !self.others.is_empty() {
+            taken.append(&mut self.others);
+        }
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<&Outgoing> {
+        match (&self.first, place) {
+            (Some(first), 0) => Some(first),
+            (Some(_), place) => self.others.get(place - 1),
+            (None, place) => self.others.get(place),
+        }
+    }
+
+    pub(super) fn remove(&mut self, place: usize) -> Option<Outgoing> {
+        match (&self.first, place) {
+            (Some(_), 0) => self.first.take(),
+            (Some(_), place) => self.others.remove(place - 1),
+            (None, place) => self.others.remove(place),
+        }
+    }
+
+    /// Puts an entry before the one at `place`, or at the end if that is where it is.
+    pub(super) fn insert(&mut self, place: usize, entry: Outgoing) {
+        if self.is_empty() {
+            self.first = Some(entry);
+            return;
+        }
+        match (&mut self.first, place) {
+            (Some(first), 0) => {
+                let second = std::mem::replace(first, entry);
+                self.others.push_front(second);
+            }
+            (Some(_), place) => self.others.insert(place - 1, entry),
+            (None, place) => self.others.insert(place, entry),
+        }
+    }
+
+    /// The entries before `place`, the last one first.
+    pub(super) fn back_from(&mut self, place: usize) -> impl Iterator<Item = &mut Outgoing> {
+        let others = place.saturating_sub(usize::from(self.first.is_some()));
+        let first = self.first.as_mut().filter(|_| place > 0);
+        self.others.range_mut(..others).rev().chain(first)
+    }
+
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&Outgoing) -> bool) {
+        self.first.take_if(|first| !keep(first));
+        self.others.retain(keep);
+    }
+
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Outgoing> {
+        self.first.iter().chain(&self.others)
+    }
+}
