@@ -46,6 +46,13 @@ impl Entry {
     fn is_used(&self) -> bool {
         self.seats > 0 || self.listeners > 0
     }
+
+    /// Keeps a seat in the room; `true` if nobody else has one.
+    fn take_seat(&mut self) -> (Arc<Room>, bool) {
+        let first = self.seats == 0;
+        self.seats += 1;
+        (Arc::clone(&self.room), first)
+    }
 }
 
 impl Directory {
@@ -114,25 +121,29 @@ impl Directory {
         config: &HubConfig,
         memory: &Arc<Memory>,
     ) -> Result<(Arc<Room>, bool), HubError> {
-        let entry = self.rooms.get(name);
-        let seats = entry.map_or(0, |entry| entry.seats);
-        if !entry.is_some_and(Entry::is_used)
-            && self.rooms.len() - self.emptied.len() >= config.max_rooms
+        let used = self.rooms.len() - self.emptied.len();
+        let limit = config.max_members_per_room;
+        let full = || HubError::RoomFull {
+            room: name.clone(),
+            limit,
+        };
+        if let Some(entry) = self.rooms.get_mut(name)
+            && entry.is_used()
         {
+            return match entry.seats < limit {
+                true => Ok(entry.take_seat()),
+                false => Err(full()),
+            };
+        }
+        if used >= config.max_rooms {
             return Err(HubError::TooManyRooms {
                 limit: config.max_rooms,
             });
         }
-        if seats >= config.max_members_per_room {
-            return Err(HubError::RoomFull {
-                room: name.clone(),
-                limit: config.max_members_per_room,
-            });
+        match limit {
+            0 => Err(full()),
+            _ => Ok(self.open(name, config, memory).take_seat()),
         }
-        let entry = self.open(name, config, memory);
-        let first = entry.seats == 0;
-        entry.seats += 1;
-        Ok((Arc::clone(&entry.room), first))
     }
 
     /// Finds or opens a room to listen to, whatever the limits are.

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{NameError, folded, folded_name, hash_folded};
+use super::{NameError, compare_folded, folded_name, hash_folded};
 
 /// What a person is called: 1 to 32 ASCII letters, digits and ``-_[]{}\|^` ``, not starting with a
 /// digit or `-`.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use super::{NameError, folded, folded_name, hash_folded};
+use super::{NameError, compare_folded, folded_name, hash_folded};
 
 /// What a room is called: 1 to 64 visible characters without spaces, commas and control characters.
 ///
