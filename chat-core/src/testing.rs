@@ -29,6 +29,7 @@ struct State {
     now: Instant,
     sleepers: Vec<(Instant, Waker)>,
     tasks: Vec<(Task, Arc<Flag>)>,
+    forgets_who_waits: bool,
 }
 
 /// Whether a task was woken since it was last polled.
@@ -58,8 +59,14 @@ impl TestRuntime {
                 now: Instant::now(),
                 sleepers: Vec::new(),
                 tasks: Vec::new(),
+                forgets_who_waits: false,
             })),
         }
+    }
+
+    /// From now on, nobody is woken who is to be woken later.
+    pub(crate) fn forget_who_waits(&self) {
+        self.lock().forgets_who_waits = true;
     }
 
     /// Polls every task that was woken, until none is.
@@ -114,6 +121,12 @@ impl TestRuntime {
 impl Spawn for TestRuntime {
     fn spawn_detached(&self, future: Task) {
         self.lock().tasks.push((future, Flag::set()));
+    }
+
+    fn wake_later(&self, waker: &Waker) {
+        if !self.lock().forgets_who_waits {
+            waker.wake_by_ref();
+        }
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {

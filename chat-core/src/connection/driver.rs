@@ -315,6 +315,8 @@ where
             if (has_heard || self.expects_more()) && !self.holds_back {
                 // Others may be about to speak too. Then it takes one write instead of two.
                 self.holds_back = true;
+                // Whoever has something to say meanwhile is heard before all those who wait write.
+                self.outbox.wait_for_stream(cx.waker());
                 self.runtime.wake_later(cx.waker());
                 return Poll::Pending;
             }

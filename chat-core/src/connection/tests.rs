@@ -296,6 +296,21 @@ fn a_message_wakes_the_others_and_nobody_twice() {
 }
 
 #[test]
+fn whoever_waits_for_others_to_speak_is_heard_when_it_speaks_again() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    alice.settle();
+    world.time.forget_who_waits();
+    for said in ["one\n", "two\n"] {
+        alice.peer.send(said);
+        assert!(alice.woken.take());
+        assert!(alice.poll().is_none());
+    }
+    assert!(bob.settle().is_none());
+    assert!(bob.peer.receive().ends_with("alice: two\n"));
+}
+
+#[test]
 fn a_connection_that_moves_to_another_task_is_woken_there() {
     let world = World::new();
     let mut line = world.connect(64);

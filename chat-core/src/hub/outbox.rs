@@ -481,8 +481,8 @@ impl Outbox {
         Rest::Asleep
     }
 
-    /// Leaves a waker for the stream and the timer, which the caller is about to ask. For a connection that takes no
-    /// orders any more.
+    /// Leaves a waker for the stream, the timer and the order to close. For a connection that will be polled anyway, or is about
+    /// to ask the stream, because nothing of what came before is seen.
     pub(crate) fn wait_for_stream(&self, waker: &Waker) {
         let old = self.lock().set_waker(waker);
         drop(old);
