@@ -740,7 +740,7 @@ impl State {
     }
 
     fn push_back(&mut self, entry: Outgoing) {
-        if self.lead == self.queue.len() && !matches!(entry, Outgoing::Room(_)) {
+        if !matches!(entry, Outgoing::Room(_)) && self.lead == self.queue.len() {
             self.lead += 1;
         }
         self.queue.push_back(entry);

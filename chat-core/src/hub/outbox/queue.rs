@@ -15,6 +15,9 @@ impl Queue {
     /// How much memory a [slot](Self::slots) takes.
     pub(super) const SLOT: usize = size_of::<Outgoing>();
 
+    /// So many are copied; more are taken with the memory that they are in.
+    const FEW: usize = 4;
+
     pub(super) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.others.len()
     }
@@ -30,7 +33,7 @@ impl Queue {
 
     /// Whether another entry needs no more memory.
     pub(super) fn has_room(&self) -> bool {
-        self.is_empty() || self.others.len() < self.others.capacity()
+        self.others.len() < self.others.capacity() || self.is_empty()
     }
 
     /// Makes room for exactly `more` entries.
@@ -61,9 +64,15 @@ impl Queue {
 
     /// Moves all entries to the end of `taken`.
     pub(super) fn move_to(&mut self, taken: &mut VecDeque<Outgoing>) {
-        taken.extend(self.first.take());
-        if !self.others.is_empty() {
-            taken.append(&mut self.others);
+        let first = self.first.take();
+        if taken.is_empty() && self.others.len() > Self::FEW {
+            *taken = std::mem::take(&mut self.others);
+            first.into_iter().for_each(|first| taken.push_front(first));
+        } else {
+            taken.extend(first);
+            if !self.others.is_empty() {
+                taken.append(&mut self.others);
+            }
         }
     }
 
