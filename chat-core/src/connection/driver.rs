@@ -211,7 +211,10 @@ where
                         match self.outbox.fall_asleep(cx.waker(), false) {
                             Rest::Closing(closing) => self.start_closing(*closing),
                             Rest::Asleep => return Poll::Pending,
-                            Rest::Awake => {}
+                            Rest::Awake => {
+                                cx.waker().wake_by_ref();
+                                return Poll::Pending;
+                            }
                         }
                         continue;
                     };

@@ -292,11 +292,17 @@ fn a_full_outbox_disconnects_if_that_is_the_policy() {
     assert_eq!(take(&outbox), ["rust 1", "rust 2"]);
 }
 
+/// How often a waker was used, and the waker.
+fn counted() -> (Arc<CountedWaker>, Waker) {
+    let count = Arc::<CountedWaker>::default();
+    let waker = Waker::from(Arc::clone(&count));
+    (count, waker)
+}
+
 #[test]
 fn only_a_push_to_a_sleeper_wakes() {
     let outbox = outbox(8);
-    let count = Arc::<CountedWaker>::default();
-    let waker = Waker::from(Arc::clone(&count));
+    let (count, waker) = counted();
     let push = |number| {
         let mut wakes = Wakes::default();
         outbox.push_room(&message("rust", number), &mut wakes);
@@ -315,13 +321,6 @@ fn only_a_push_to_a_sleeper_wakes() {
     outbox.close(CloseReason::Shutdown.into(), &mut wakes);
     wakes.wake();
     assert_eq!(count.0.load(Ordering::SeqCst), 2, "but is told to close");
-}
-
-/// How often a waker was used, and the waker.
-fn counted() -> (Arc<CountedWaker>, Waker) {
-    let count = Arc::<CountedWaker>::default();
-    let waker = Waker::from(Arc::clone(&count));
-    (count, waker)
 }
 
 #[test]
@@ -415,8 +414,7 @@ fn no_call_is_lost_between_threads() {
 #[test]
 fn a_sleeper_with_room_for_nothing_is_woken_to_hear_what_it_missed() {
     let outbox = outbox(0);
-    let count = Arc::<CountedWaker>::default();
-    let waker = Waker::from(Arc::clone(&count));
+    let (count, waker) = counted();
     assert!(matches!(outbox.fall_asleep(&waker, true), Rest::Asleep));
     let mut wakes = Wakes::default();
     outbox.push_room(&message("rust", 1), &mut wakes);
