@@ -226,7 +226,7 @@ where
                 }
                 Phase::Draining(ending) => {
                     let ending = ending.clone();
-                    self.outbox.wait_for_stream(cx.waker());
+                    self.outbox.leave_waker(cx.waker());
                     if self.poll_drained(cx, scratch)?.is_pending() {
                         // A peer that cannot write, because nobody reads, may not read either.
                         let _ = self.poll_hung_up(cx, scratch);
@@ -236,7 +236,7 @@ where
                 }
                 Phase::Closing(ending) => {
                     let ending = ending.clone();
-                    self.outbox.wait_for_stream(cx.waker());
+                    self.outbox.leave_waker(cx.waker());
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
                             self.outbox.set_drained();
@@ -252,7 +252,7 @@ where
                 }
                 Phase::Lingering(ending) => {
                     let ending = ending.clone();
-                    self.outbox.wait_for_stream(cx.waker());
+                    self.outbox.leave_waker(cx.waker());
                     let closed_at = ending.closed_at;
                     if self.poll_hung_up(cx, scratch).is_pending() {
                         let patience = after(self.heard_at.max(closed_at), self.config.linger);
@@ -318,8 +318,9 @@ where
             if (has_heard || self.expects_more()) && !self.holds_back {
                 // Others may be about to speak too. Then it takes one write instead of two.
                 self.holds_back = true;
-                // Whoever has something to say meanwhile is heard before all those who wait write.
-                self.outbox.wait_for_stream(cx.waker());
+                // If its own peer speaks meanwhile, it is polled at once and waits no longer: what is said is then heard before
+                // the others write who hold back as well.
+                self.outbox.leave_waker(cx.waker());
                 self.runtime.wake_later(cx.waker());
                 return Poll::Pending;
             }

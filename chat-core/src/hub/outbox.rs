@@ -114,18 +114,21 @@ impl Wakes {
 /// The waker that the connection leaves when it falls asleep is there for the stream and the timer too, which
 /// [wake](Outbox::stir_waker) it by way of this.
 #[derive(Debug)]
+//
+// In this order for the sake of `approach`.
+#[repr(C)]
 pub(crate) struct Outbox {
     bounds: Arc<Bounds>,
-    stir: Stir,
     /// How many bytes of answers and notes wait. Beside the lock, because the connection asks after every frame.
     answer_bytes: AtomicUsize,
     /// Whether nothing that the session says is accepted any more, because everyone is about to be closed.
     hushed: AtomicBool,
     /// Whether the stream has taken everything and the peer was told that nothing more comes.
     drained: AtomicBool,
+    stir: Stir,
+    state: Mutex<State>,
     /// How many times somebody else has ended the session's membership of a room.
     evictions: AtomicU32,
-    state: Mutex<State>,
 }
 
 /// What all outboxes of a hub are bounded by: once for all of them, so that each is a line of cache less.
@@ -151,7 +154,7 @@ struct State {
     /// queue's slots.
     entries_footprint: usize,
     charged: usize,
-    /// The connection's, while it sleeps: whoever takes it wakes.
+    /// The connection's, from when it left one until somebody takes it: whoever does, wakes.
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
@@ -208,11 +211,11 @@ impl Outbox {
         }
     }
 
-    /// Looks at it, so that it is near when it is pushed to a moment later.
+    /// Looks at its beginning and its end, so that it is in the processor's cache when it is pushed to a moment later.
     pub(super) fn approach(&self) {
-        let first = self.answer_bytes.load(Ordering::Relaxed);
-        let last = self.evictions.load(Ordering::Relaxed);
-        std::hint::black_box((first, last));
+        let near_beginning = self.answer_bytes.load(Ordering::Relaxed);
+        let at_end = self.evictions.load(Ordering::Relaxed);
+        std::hint::black_box((near_beginning, at_end));
     }
 
     /// Queues an event about a room. If it does not fit, the oldest room events make way.
@@ -481,9 +484,9 @@ impl Outbox {
         Rest::Asleep
     }
 
-    /// Leaves a waker for the stream, the timer and the order to close. For a connection that will be polled anyway, or is about
-    /// to ask the stream, because nothing of what came before is seen.
-    pub(crate) fn wait_for_stream(&self, waker: &Waker) {
+    /// Leaves a waker for the stream, the timer and the order to close, without looking whether there is anything yet: for a
+    /// connection that is going to ask them after this, or in a poll that is certain to come.
+    pub(crate) fn leave_waker(&self, waker: &Waker) {
         let old = self.lock().set_waker(waker);
         drop(old);
     }
@@ -493,7 +496,7 @@ impl Outbox {
         waker_ref(self)
     }
 
-    /// Whether one of them has woken the connection since it was asked.
+    /// What is noted of how they have woken the connection.
     pub(crate) fn stir(&self) -> &Stir {
         &self.stir
     }
@@ -540,8 +543,11 @@ impl Outbox {
         state.room = Load::default();
         state.entries_footprint = 0;
         state.count_alone(&self.bounds.memory);
-        state.waker = None;
+        let waker = state.waker.take();
         self.answer_bytes.store(0, Ordering::Relaxed);
+        drop(state);
+        // The connection is gone: nobody needs to be woken.
+        drop(waker);
     }
 
     /// Takes out the events for this session alone that nobody has taken. What else waits, such as answers and
@@ -752,7 +758,7 @@ impl State {
         self.room = Load::default();
         self.direct = Load::default();
         self.entries_footprint = 0;
-        self.is_busy = self.queue.len() > IDLE_CAPACITY;
+        self.is_busy = self.queue.len() > 1 + IDLE_CAPACITY;
         self.queue.move_to(taken);
     }
 

@@ -65,12 +65,13 @@ impl Queue {
     /// Moves all entries to the end of `taken`.
     pub(super) fn move_to(&mut self, taken: &mut VecDeque<Outgoing>) {
         let first = self.first.take();
-        if taken.is_empty() && self.others.len() > Self::FEW {
+        let count = self.others.len();
+        if taken.is_empty() && count > Self::FEW && count < self.others.capacity() {
             *taken = std::mem::take(&mut self.others);
             first.into_iter().for_each(|first| taken.push_front(first));
         } else {
             taken.extend(first);
-            if !self.others.is_empty() {
+            if count > 0 {
                 taken.append(&mut self.others);
             }
         }
@@ -104,6 +105,8 @@ impl Queue {
                 self.others.push_front(second);
             }
             (Some(_), place) => self.others.insert(place - 1, entry),
+            // Where an entry made way for a note of itself, this needs no more memory than there was.
+            (None, 0) => self.first = Some(entry),
             (None, place) => self.others.insert(place, entry),
         }
     }

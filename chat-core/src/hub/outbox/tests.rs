@@ -362,6 +362,43 @@ fn a_stream_that_wakes_the_task_of_before_lets_the_new_one_not_sleep() {
 }
 
 #[test]
+fn a_note_in_the_place_of_what_made_way_needs_no_more_memory() {
+    for messages in 1..20 {
+        // So a queue grows by few entries.
+        let outbox = Outbox::new(&Arc::new(Bounds {
+            limits: OutboxLimits {
+                messages,
+                ..OutboxLimits::default()
+            },
+            memory: Memory::new(0),
+        }));
+        for number in 0..2 * messages as u64 {
+            push(&outbox, &message("rust", number));
+        }
+        let slots = outbox.lock().queue.slots();
+        assert_eq!(take(&outbox).len(), messages + 1);
+        assert!(slots <= messages + IDLE_CAPACITY, "{slots} for {messages}");
+    }
+}
+
+#[test]
+fn a_queue_is_quiet_up_to_what_it_keeps_memory_for() {
+    let outbox = outbox(100);
+    // How many slots it had for so many.
+    let fill = |count| {
+        (0..count).for_each(|number| push(&outbox, &message("rust", number)));
+        let slots = outbox.lock().queue.slots();
+        assert!(!outbox.take(usize::MAX, &mut VecDeque::new()));
+        slots
+    };
+    let quiet = 1 + IDLE_CAPACITY as u64;
+    assert_eq!(fill(quiet), IDLE_CAPACITY);
+    fill(quiet + 1);
+    assert_eq!(fill(quiet), BUSY_CAPACITY, "it was busy");
+    assert_eq!(fill(quiet), IDLE_CAPACITY);
+}
+
+#[test]
 fn no_call_is_lost_between_threads() {
     let calls = if cfg!(miri) { 50 } else { 20_000 };
     let outbox = Arc::new(outbox(8));

@@ -305,7 +305,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a stream wakes nobody while a connection closes",
         file: "connection/driver.rs",
-        from: r#"                    self.outbox.wait_for_stream(cx.waker());
+        from: r#"                    self.outbox.leave_waker(cx.waker());
                     if self.poll_drained(cx, scratch)?.is_pending() {"#,
         to: r#"                    if self.poll_drained(cx, scratch)?.is_pending() {"#,
     },
