@@ -969,7 +969,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             wakes.dropped += 1;"#,
         to: r#"            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
                 if state.fits(&self.bounds.limits, weight, usize::MAX) {
-                    state.queue.pop_back();
+                    state.queue.remove(state.queue.len() - 1);
                 }
                 state.close(CloseReason::SlowConsumer.into(), wakes);
                 return false;
