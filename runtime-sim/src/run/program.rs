@@ -53,7 +53,8 @@ impl Program {
 
     /// Does something, and lets the model do it: nothing comes between, as there is one thread.
     async fn does(&mut self, kind: DeedKind) {
-        drop(self.stage.model_before());
+        // Right before: buffers grow without the model being told.
+        look_at_memory(&mut self.stage.model_before(), &self.hub);
         match kind {
             DeedKind::Publish(room, len) => self.publishes(&place(room), len),
             DeedKind::SetTopic(room, len) => {
