@@ -26,6 +26,7 @@ fn run(kind: Kind, dialect: Dialect, plan: Plan) -> Result<Figures, CaseError> {
         address: server.address,
         process: server.process,
         duration: Duration::from_millis(100),
+        turn: Duration::from_millis(50),
         // Both ways are tried.
         waiting: match dialect {
             Dialect::Json => Waiting::Awake,
@@ -114,6 +115,7 @@ fn a_server_that_is_not_there_has_no_figures() {
         address: peer.address,
         process: chat_bench::process::Measured::new(std::process::id() as i32),
         duration: Duration::from_millis(100),
+        turn: Duration::from_millis(100),
         waiting: Waiting::Asleep,
     });
     assert!(matches!(refused, Err(CaseError::Crowd(_))), "{refused:?}");

@@ -1,15 +1,31 @@
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::CaseError;
 use super::ledger::{Latencies, Now};
+use super::run::Scene;
 use super::stage::Stage;
-use super::{CaseError, Figures};
 use crate::load::{Deadline, Heard};
 
 /// The room that some come to and go from.
 const HALL: &str = "hall";
 
+/// Lets some come and go, and the others hear of it.
+#[derive(Debug)]
+pub(super) struct Churn {
+    /// How many hear of it.
+    members: usize,
+    nicks: HashMap<Vec<u8>, usize>,
+    churners: Vec<Churner>,
+    moves: u64,
+    heard: Vec<u64>,
+    deliveries: u64,
+    latencies: Latencies,
+    now: Now,
+}
+
 /// Somebody who comes and goes.
+#[derive(Debug)]
 struct Churner {
     inside: bool,
     moved_at: Instant,
@@ -17,86 +33,102 @@ struct Churner {
     missing: usize,
 }
 
-/// Lets some come and go, and the others hear of it.
-pub(super) fn run(mut stage: Stage, members: usize, churners: usize) -> Result<Figures, CaseError> {
-    let dialect = stage.crowd.dialect();
-    if !dialect.has_presence() {
-        return Err(CaseError::DoesNotApply { dialect });
-    }
-    let mut rooms = vec![HALL.to_owned(); members];
-    rooms.extend((0..churners).map(|churner| format!("home-{churner}")));
-    stage.gather(&rooms, Stage::ABREAST)?;
-
-    let nicks: HashMap<_, _> = (0..churners)
-        .map(|churner| (stage.crowd.nick(members + churner).to_owned(), churner))
-        .collect();
-    let mut moving: Vec<_> = (0..churners)
-        .map(|_| Churner {
+impl Churn {
+    pub(super) fn new(
+        stage: &mut Stage,
+        members: usize,
+        churners: usize,
+    ) -> Result<Self, CaseError> {
+        let dialect = stage.crowd.dialect();
+        if !dialect.has_presence() {
+            return Err(CaseError::DoesNotApply { dialect });
+        }
+        let mut rooms = vec![HALL.to_owned(); members];
+        rooms.extend((0..churners).map(|churner| format!("home-{churner}")));
+        stage.gather(&rooms, Stage::ABREAST)?;
+        let nicks = (0..churners)
+            .map(|churner| (stage.crowd.nick(members + churner).to_owned(), churner))
+            .collect();
+        let churner = || Churner {
             inside: false,
             moved_at: Instant::now(),
             missing: 0,
+        };
+        Ok(Self {
+            members,
+            nicks,
+            churners: std::iter::repeat_with(churner).take(churners).collect(),
+            moves: 0,
+            heard: vec![0; members],
+            deliveries: 0,
+            latencies: Latencies::new(),
+            now: Now::new(),
         })
-        .collect();
-    let mut heard = vec![0_u64; members];
-    let mut moves = 0_u64;
-    let mut deliveries = 0_u64;
-    let mut latencies = Latencies::new();
-    let mut now = Now::new();
+    }
 
-    let warm_up = stage.warm_up();
-    let start = Instant::now();
-    let deadline = Deadline::for_("hearing of who comes and goes");
-    let mut warm = false;
-    loop {
-        let over = start.elapsed() >= warm_up + stage.duration;
-        let mut at_rest = true;
-        for (number, churner) in moving.iter_mut().enumerate() {
-            if churner.missing == 0 && !over {
-                churner.missing = members;
-                churner.moved_at = Instant::now();
-                moves += 1;
-                churner.inside = !churner.inside;
-                if !churner.inside {
-                    stage.crowd.leave(members + number, HALL)?;
-                } else {
-                    stage.crowd.enter(members + number, HALL)?;
-                }
+    /// Lets everybody move of whom all have heard; `false` if nobody is on the way.
+    fn go_and_come(&mut self, stage: &mut Stage, over: bool) -> Result<bool, CaseError> {
+        for (number, churner) in self.churners.iter_mut().enumerate() {
+            if churner.missing > 0 || over {
+                continue;
             }
-            at_rest &= churner.missing == 0;
+            churner.missing = self.members;
+            churner.moved_at = Instant::now();
+            churner.inside = !churner.inside;
+            self.moves += 1;
+            let member = self.members + number;
+            match churner.inside {
+                true => stage.crowd.enter(member, HALL)?,
+                false => stage.crowd.leave(member, HALL)?,
+            }
         }
-        if at_rest {
-            break;
+        Ok(self.churners.iter().any(|churner| churner.missing > 0))
+    }
+
+    fn hear(&mut self, member: usize, said: Heard<'_>) {
+        let (Heard::Came { nick, room } | Heard::Went { nick, room }) = said else {
+            return;
+        };
+        if room != HALL.as_bytes() || member >= self.members {
+            return;
         }
-        now.forget();
-        stage.crowd.turn(Some(deadline.left()?), |member, said| {
-            let (Heard::Came { nick, room } | Heard::Went { nick, room }) = said else {
-                return;
-            };
-            if room != HALL.as_bytes() || member >= members {
-                return;
-            }
-            heard[member] += 1;
-            if let Some(&churner) = nicks.get(nick) {
-                let churner = &mut moving[churner];
-                churner.missing = churner.missing.saturating_sub(1);
-                latencies.add(churner.moved_at, now.when_hearing(member));
-                deliveries += 1;
-            }
-        })?;
-        if !warm && start.elapsed() >= warm_up {
-            warm = true;
-            latencies = Latencies::new();
-            stage.begin(deliveries)?;
+        self.heard[member] += 1;
+        if let Some(&churner) = self.nicks.get(nick) {
+            let churner = &mut self.churners[churner];
+            churner.missing = churner.missing.saturating_sub(1);
+            let now = self.now.when_hearing(member);
+            self.latencies.add(churner.moved_at, now);
+            self.deliveries += 1;
         }
     }
-    let work = stage.end(deliveries, latencies)?;
-    stage.quieten()?;
-    if let Some(member) = heard.iter().position(|&heard| heard != moves) {
-        return Err(CaseError::Wrong {
-            member,
-            got: heard[member],
-            expected: moves,
-        });
+}
+
+impl Scene for Churn {
+    fn go_on(&mut self, stage: &mut Stage, duration: Duration) -> Result<(), CaseError> {
+        let end = Instant::now() + duration;
+        let deadline = Deadline::for_("hearing of who comes and goes");
+        while self.go_and_come(stage, Instant::now() >= end)? {
+            self.now.forget();
+            stage.crowd.turn(Some(deadline.left()?), |member, said| {
+                self.hear(member, said)
+            })?;
+        }
+        Ok(())
     }
-    stage.figures(Some(work))
+
+    fn take_deliveries(&mut self) -> (u64, Latencies) {
+        (std::mem::take(&mut self.deliveries), self.latencies.take())
+    }
+
+    fn check(&mut self, stage: &mut Stage) -> Result<(), CaseError> {
+        stage.quieten()?;
+        match self.heard.iter().position(|&heard| heard != self.moves) {
+            None => Ok(()),
+            Some(member) => Err(CaseError::Wrong {
+                member,
+                got: self.heard[member],
+                expected: self.moves,
+            }),
+        }
+    }
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::ledger::Latencies;
 use crate::process::Cpu;
 
 /// What was measured of one server in one case.
@@ -59,22 +59,33 @@ pub struct Latency {
 
 /// Deliveries that were made while somebody measured.
 #[derive(Debug)]
-pub struct Deliveries {
+pub(super) struct Deliveries {
     /// How many.
-    pub count: u64,
+    pub(super) count: u64,
     /// How long all of it took.
-    pub within: Duration,
+    pub(super) within: Duration,
     /// What the server has used for them.
-    pub cpu: Cpu,
-    /// How long each took, in nanoseconds.
-    pub latencies: Histogram<u64>,
+    pub(super) cpu: Cpu,
+    /// How long each took.
+    pub(super) latencies: Latencies,
+}
+
+impl Deliveries {
+    pub(super) fn none() -> Self {
+        Self {
+            count: 0,
+            within: Duration::ZERO,
+            cpu: Cpu::default(),
+            latencies: Latencies::new(),
+        }
+    }
 }
 
 impl From<Deliveries> for Work {
     fn from(deliveries: Deliveries) -> Self {
         let count = deliveries.count.max(1) as f64;
         let each = |duration: Duration| duration.as_secs_f64() * 1e6 / count;
-        let at = |quantile| deliveries.latencies.value_at_quantile(quantile) as f64 / 1e3;
+        let at = |quantile| deliveries.latencies.at_quantile(quantile);
         Self {
             deliveries: deliveries.count,
             per_second: deliveries.count as f64 / deliveries.within.as_secs_f64(),
@@ -85,7 +96,7 @@ impl From<Deliveries> for Work {
                 p50_us: at(0.5),
                 p99_us: at(0.99),
                 p999_us: at(0.999),
-                max_us: deliveries.latencies.max() as f64 / 1e3,
+                max_us: at(1.0),
             },
         }
     }

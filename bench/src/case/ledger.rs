@@ -6,6 +6,7 @@ use super::CaseError;
 use crate::load::{Heard, Payload};
 
 /// Follows every message to every member: how long it takes, whether it comes once, and in the room's order.
+#[derive(Debug)]
 pub(super) struct Ledger {
     echoes: bool,
     messages: Vec<Sent>,
@@ -17,6 +18,7 @@ pub(super) struct Ledger {
     now: Now,
 }
 
+#[derive(Debug)]
 struct Sent {
     at: Instant,
     room: usize,
@@ -24,7 +26,7 @@ struct Sent {
     missing: usize,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Listener {
     room: usize,
     listens: bool,
@@ -33,13 +35,14 @@ struct Listener {
     said: Tally,
 }
 
+#[derive(Debug)]
 struct Room {
     listeners: usize,
     said: Tally,
 }
 
 /// Which messages there were, in whatever order, and in which order.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Tally {
     count: u64,
     sum: u64,
@@ -58,6 +61,7 @@ impl Tally {
 }
 
 /// How long deliveries have taken.
+#[derive(Debug)]
 pub(super) struct Latencies(Histogram<u64>);
 
 impl Latencies {
@@ -73,12 +77,24 @@ impl Latencies {
             .saturating_record(u64::try_from(nanoseconds).unwrap_or(u64::MAX).max(1));
     }
 
-    pub(super) fn into_histogram(self) -> Histogram<u64> {
-        self.0
+    /// Those so far; it begins anew.
+    pub(super) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::new())
+    }
+
+    /// Adds all of `more`.
+    pub(super) fn add_all(&mut self, more: &Self) {
+        self.0.add(&more.0).expect("the bounds that all have");
+    }
+
+    /// What such a part of them takes at most, in microseconds.
+    pub(super) fn at_quantile(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1e3
     }
 }
 
 /// The time, which is asked for once for all that a member hears at a time.
+#[derive(Debug)]
 pub(super) struct Now {
     member: usize,
     at: Instant,
@@ -187,13 +203,9 @@ impl Ledger {
         std::mem::take(&mut self.done)
     }
 
-    pub(super) fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    /// The latencies since this was asked last.
-    pub(super) fn take_latencies(&mut self) -> Latencies {
-        std::mem::replace(&mut self.latencies, Latencies::new())
+    /// How many deliveries there were since this was asked last, and how long they took.
+    pub(super) fn take_deliveries(&mut self) -> (u64, Latencies) {
+        (std::mem::take(&mut self.deliveries), self.latencies.take())
     }
 
     /// Whether everybody has heard everything that was to be heard, once, and in the same order as all others.
@@ -253,7 +265,7 @@ mod tests {
         assert!(ledger.take_done().is_empty());
         tell(&mut ledger, 1, 0);
         assert_eq!(ledger.take_done(), [0]);
-        assert_eq!(ledger.deliveries(), 2);
+        assert_eq!(ledger.take_deliveries().0, 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod churn;
 mod figures;
 mod idle;
 mod ledger;
+mod run;
 mod stage;
 mod steady;
 mod talk;
@@ -11,14 +12,14 @@ mod talk;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use figures::{Connecting, Deliveries, Figures, Latency, Work};
+pub use figures::{Connecting, Figures, Latency, Work};
 use procfs::ProcError;
+pub use run::Run;
 use thiserror::Error;
 
 use crate::load::{CrowdError, Dialect};
 use crate::process::Measured;
 use crate::readiness::Waiting;
-use stage::Stage;
 
 /// Something for a crowd to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct Setting {
     pub process: Measured,
     /// How long it is measured.
     pub duration: Duration,
+    /// How long of that at a stretch, before it may be another server's turn.
+    pub turn: Duration,
     /// How the crowd waits for what the server says.
     pub waiting: Waiting,
 }
@@ -204,32 +207,20 @@ const fn talk(
     }
 }
 
+impl Plan {
+    /// How many members there are in all rooms, those who come and go included.
+    pub fn members(self) -> usize {
+        match self {
+            Self::Talk { rooms, members, .. } => rooms * members,
+            Self::Steady { members, .. } | Self::Idle { members, .. } => members,
+            Self::Churn { members, churners } => members + churners,
+        }
+    }
+}
+
 impl Case {
     /// The case of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         CASES.iter().find(|case| case.name == name)
-    }
-
-    /// Runs it, and checks that every delivery has arrived, once and in order.
-    ///
-    /// # Errors
-    ///
-    /// When one has not, or anything else goes wrong: no figures are better than wrong ones.
-    pub fn run(&self, setting: &Setting) -> Result<Figures, CaseError> {
-        let stage = Stage::new(setting)?;
-        match self.plan {
-            Plan::Talk {
-                rooms,
-                members,
-                in_flight,
-                deaf,
-            } => talk::run(stage, rooms, members, in_flight, deaf),
-            Plan::Steady {
-                members,
-                per_second,
-            } => steady::run(stage, members, per_second),
-            Plan::Idle { members, per_room } => idle::run(stage, members, per_room),
-            Plan::Churn { members, churners } => churn::run(stage, members, churners),
-        }
     }
 }

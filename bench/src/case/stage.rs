@@ -1,24 +1,21 @@
 use std::time::{Duration, Instant};
 
 use super::figures::{Connecting, Deliveries, Figures};
-use super::ledger::{Latencies, Ledger};
+use super::ledger::Ledger;
 use super::{CaseError, Setting};
 use crate::load::{Crowd, Deadline};
-use crate::process::{Cpu, Measured};
+use crate::process::Measured;
 
 /// A server, and a crowd that comes to it: what all cases begin and end with.
+#[derive(Debug)]
 pub(super) struct Stage {
     pub(super) crowd: Crowd,
-    pub(super) duration: Duration,
-    process: Measured,
+    pub(super) process: Measured,
+    duration: Duration,
     connecting: Connecting,
-    since: (Instant, Cpu, u64),
 }
 
 impl Stage {
-    /// A part of the time that is measured: so long it takes for everything to be warm.
-    const WARM_UP: u32 = 5;
-
     /// How many come in at the same time, unless it matters: so few that nobody hears of more than fit into an
     /// outbox before it is its turn to be written to.
     pub(super) const ABREAST: usize = 128;
@@ -26,14 +23,13 @@ impl Stage {
     pub(super) fn new(setting: &Setting) -> Result<Self, CaseError> {
         Ok(Self {
             crowd: Crowd::new(setting.dialect, setting.address, setting.waiting)?,
-            duration: setting.duration,
             process: setting.process,
+            duration: setting.duration,
             connecting: Connecting {
                 cpu_us: 0.0,
                 bytes: 0.0,
                 idle_ms_per_s: 0.0,
             },
-            since: (Instant::now(), Cpu::default(), 0),
         })
     }
 
@@ -65,27 +61,6 @@ impl Stage {
         let seconds = start.elapsed().as_secs_f64();
         self.connecting.idle_ms_per_s = cpu.total.as_secs_f64() * 1e3 / seconds;
         Ok(())
-    }
-
-    pub(super) fn warm_up(&self) -> Duration {
-        self.duration / Self::WARM_UP
-    }
-
-    /// Measures from here on, when `count` deliveries have been made.
-    pub(super) fn begin(&mut self, count: u64) -> Result<(), CaseError> {
-        self.since = (Instant::now(), self.process.cpu()?, count);
-        Ok(())
-    }
-
-    /// Measures up to here, when `count` deliveries have been made.
-    pub(super) fn end(&self, count: u64, latencies: Latencies) -> Result<Deliveries, CaseError> {
-        let (start, cpu, before) = self.since;
-        Ok(Deliveries {
-            count: count - before,
-            within: start.elapsed(),
-            cpu: self.process.cpu()?.since(cpu),
-            latencies: latencies.into_histogram(),
-        })
     }
 
     /// Waits for deliveries that should not come, so that the ledger has them too.

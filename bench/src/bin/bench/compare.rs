@@ -2,10 +2,10 @@ use std::env;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use chat_bench::case::{Case, CaseError, Figures, Setting};
-use chat_bench::contest::Contestant;
+use chat_bench::case::{Case, CaseError, Figures, Run, Setting};
+use chat_bench::contest::{Contestant, Running};
 use chat_bench::machine::{Machine, Moment, Places};
 use chat_bench::process::pin_this_thread;
 use chat_bench::results::{Results, Sample};
@@ -15,6 +15,16 @@ use crate::options::{Options, Serve};
 
 /// How many open files the largest case needs on each side.
 const OPEN_FILES: u64 = 10_100;
+
+/// What there is of a server in a case.
+type Measured = Result<Figures, Box<dyn Error>>;
+
+/// How many open files the load needs beside its connections.
+const SPARE_FILES: usize = 100;
+
+/// How long a server is measured at a stretch: so short that whatever slows the machine down hits all, and that all have had their
+/// turn within 200 ms. After so long a silence TCP acknowledges the next 16 segments at once, which the sender pays for.
+const TURN: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(Serve::Serve { kind, processor }) = options.serve {
@@ -53,10 +63,9 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
     if cfg!(debug_assertions) {
         eprintln!("bench: built without --release, so the figures mean nothing");
     }
-    if let Some(allowed) = open_files::allow_all()
-        && allowed < OPEN_FILES
-    {
-        eprintln!("bench: {allowed} open files are too few for the largest cases");
+    let open_files = open_files::allow_all().unwrap_or(u64::MAX);
+    if open_files < OPEN_FILES {
+        eprintln!("bench: {open_files} open files are too few for the largest cases");
     }
     // Before there is but one processor left to see.
     let (machine, places) = (Machine::here(), Places::choose());
@@ -71,31 +80,34 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
     for round in 0..options.rounds() {
         let cases = options.cases();
         for case in cases.iter().filter(|case| round < case.rounds) {
-            // Another one is first in each round, so that none always comes after the same.
-            let first = round % contestants.len();
-            for contestant in contestants[first..].iter().chain(&contestants[..first]) {
+            let contestants = in_order_of(round, &contestants);
+            let at_a_time = match case.plan.members() * contestants.len() + SPARE_FILES {
+                needed if needed as u64 <= open_files => contestants.len(),
+                _ => 1,
+            };
+            for together in contestants.chunks(at_a_time) {
+                let names: Vec<_> = together.iter().map(ToString::to_string).collect();
                 let seconds = start.elapsed().as_secs();
-                let place = format!(
-                    "{seconds:4} s, round {}, {}, {contestant}",
-                    round + 1,
-                    case.name
-                );
-                match sample(contestant, case, places, options) {
-                    Ok(figures) => {
-                        eprintln!("{place}: {}", in_short(&figures));
-                        samples.push(Sample {
-                            round,
-                            case: case.name,
-                            contestant: contestant.name().to_owned(),
-                            figures,
-                        });
-                    }
-                    Err(error) => {
-                        eprintln!("{place}: {error}");
-                        let does_not_apply = error
-                            .downcast_ref()
-                            .is_some_and(|error| matches!(error, CaseError::DoesNotApply { .. }));
-                        failures += usize::from(!does_not_apply);
+                let place = format!("{seconds:4} s, round {}, {}", round + 1, case.name);
+                eprintln!("{place}: {}", names.join(", "));
+                for (contestant, measured) in in_turn(together, case, places, options) {
+                    match measured {
+                        Ok(figures) => {
+                            eprintln!("        {contestant}: {}", in_short(&figures));
+                            samples.push(Sample {
+                                round,
+                                case: case.name,
+                                contestant: contestant.name().to_owned(),
+                                figures,
+                            });
+                        }
+                        Err(error) => {
+                            eprintln!("        {contestant}: {error}");
+                            let does_not_apply = error.downcast_ref().is_some_and(|error| {
+                                matches!(error, CaseError::DoesNotApply { .. })
+                            });
+                            failures += usize::from(!does_not_apply);
+                        }
                     }
                 }
             }
@@ -114,21 +126,58 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
     Ok((results, failures))
 }
 
-fn sample(
-    contestant: &Contestant,
+/// Another one is first in each round, and they come in the other direction every other time, so that none always comes
+/// after the same.
+fn in_order_of(round: usize, contestants: &[Contestant]) -> Vec<&Contestant> {
+    let (last, first) = contestants.split_at(round % contestants.len());
+    let mut order: Vec<_> = first.iter().chain(last).collect();
+    if round % 2 == 1 {
+        order.reverse();
+    }
+    order
+}
+
+/// Measures all of them at the same time: everybody comes in to each, and then each has its turn, again and again.
+fn in_turn<'a>(
+    contestants: &[&'a Contestant],
     case: &Case,
     places: Places,
     options: &Options,
-) -> Result<Figures, Box<dyn Error>> {
-    let server = contestant.start(&env::current_exe()?, places.server)?;
-    let setting = Setting {
-        dialect: server.dialect,
-        address: server.address,
-        process: server.process,
-        duration: options.duration(),
-        waiting: places.waiting(),
+) -> Vec<(&'a Contestant, Measured)> {
+    let turn = match contestants.len() {
+        1 => options.duration(),
+        _ => TURN,
     };
-    Ok(case.run(&setting)?)
+    let begin = |contestant: &Contestant| -> Result<(Running, Run), Box<dyn Error>> {
+        let server = contestant.start(&env::current_exe()?, places.server)?;
+        let run = case.begin(&Setting {
+            dialect: server.dialect,
+            address: server.address,
+            process: server.process,
+            duration: options.duration(),
+            turn,
+            waiting: places.waiting(),
+        })?;
+        Ok((server, run))
+    };
+    let mut runs: Vec<_> = contestants.iter().map(|one| begin(one)).collect();
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = false;
+        for place in &mut runs {
+            if let Ok((_, run)) = place {
+                match run.take_turn() {
+                    Ok(more) => goes_on |= more,
+                    Err(error) => *place = Err(error.into()),
+                }
+            }
+        }
+    }
+    let finished = runs.into_iter().map(|run| {
+        let (_server, run) = run?;
+        Ok(run.finish()?)
+    });
+    contestants.iter().copied().zip(finished).collect()
 }
 
 fn in_short(figures: &Figures) -> String {
