@@ -89,6 +89,11 @@ impl Charge {
         self.bytes = bytes;
     }
 
+    /// Whether nothing is counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     pub(crate) fn memory(&self) -> &Arc<Memory> {
         &self.memory
     }

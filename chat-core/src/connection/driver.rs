@@ -66,8 +66,6 @@ pub struct Connection<S, P> {
     /// moment.
     introduced: bool,
     greeted: bool,
-    /// Whether memory is counted for its buffers.
-    is_buffering: bool,
     /// How many events were written at a time, the last time.
     usual: u32,
     /// Whether the peer was pinged since it was last heard, or was let be heard again.
@@ -105,6 +103,16 @@ enum Phase {
     /// counted from [`Ending::closed_at`] on.
     Lingering(Box<Ending>),
     Done,
+}
+
+impl Phase {
+    /// Whether it sends no more than what is queued.
+    fn is_ending(&self) -> bool {
+        matches!(
+            self,
+            Self::Draining(_) | Self::Closing(_) | Self::Lingering(_)
+        )
+    }
 }
 
 /// How a connection that is being closed ends.
@@ -171,7 +179,6 @@ where
             pinged: false,
             introduced: false,
             greeted: false,
-            is_buffering: false,
             pace: Pace::new(now),
             unframed: 0,
             delays: None,
@@ -198,6 +205,9 @@ where
         scratch: &mut Scratch,
     ) -> Poll<Result<CloseReason, ConnectionError>> {
         loop {
+            if self.phase.is_ending() {
+                self.outbox.leave_waker(cx.waker());
+            }
             match &self.phase {
                 Phase::New => {
                     self.phase = Phase::Knocking;
@@ -226,7 +236,6 @@ where
                 }
                 Phase::Draining(ending) => {
                     let ending = ending.clone();
-                    self.outbox.leave_waker(cx.waker());
                     if self.poll_drained(cx, scratch)?.is_pending() {
                         // A peer that cannot write, because nobody reads, may not read either.
                         let _ = self.poll_hung_up(cx, scratch);
@@ -236,7 +245,6 @@ where
                 }
                 Phase::Closing(ending) => {
                     let ending = ending.clone();
-                    self.outbox.leave_waker(cx.waker());
                     match Pin::new(&mut self.stream).poll_close(cx) {
                         Poll::Ready(Ok(())) => {
                             self.outbox.set_drained();
@@ -252,7 +260,6 @@ where
                 }
                 Phase::Lingering(ending) => {
                     let ending = ending.clone();
-                    self.outbox.leave_waker(cx.waker());
                     let closed_at = ending.closed_at;
                     if self.poll_hung_up(cx, scratch).is_pending() {
                         let patience = after(self.heard_at.max(closed_at), self.config.linger);
@@ -470,9 +477,8 @@ where
         this.forget_backlog();
         this.forget_delays();
         // What is buffered was heard now or left over, or was there before.
-        if has_heard || this.backlog.is_some() || this.is_buffering {
+        if has_heard || this.backlog.is_some() || !this.charge.is_empty() {
             let buffered = this.buffered();
-            this.is_buffering = buffered > 0;
             this.charge.set(buffered);
         }
         polled

@@ -1,7 +1,6 @@
 use std::cell::Cell;
-use std::collections::VecDeque;
 
-use crate::hub::Outgoing;
+use crate::hub::Queue;
 use crate::metrics::Tally;
 
 /// Memory that a connection needs while it is polled and at no other time: one per thread serves all
@@ -9,7 +8,7 @@ use crate::metrics::Tally;
 pub(super) struct Scratch {
     pub(super) input: Box<[u8]>,
     pub(super) output: Vec<u8>,
-    pub(super) taken: VecDeque<Outgoing>,
+    pub(super) taken: Queue,
     /// What this poll has moved so far.
     pub(super) tally: Tally,
 }
@@ -30,7 +29,7 @@ impl Scratch {
             Box::new(Self {
                 input: vec![0; Self::INPUT].into(),
                 output: Vec::with_capacity(Self::OUTPUT),
-                taken: VecDeque::new(),
+                taken: Queue::default(),
                 tally: Tally::default(),
             })
         })

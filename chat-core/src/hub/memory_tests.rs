@@ -1,13 +1,13 @@
 //! All outboxes and rooms against one limit, and the counter against a recount.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::{Strategy, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::outbox::tests::Ledger;
-use super::{Hub, HubConfig, HubError, Outgoing};
+use super::{Hub, HubConfig, HubError, Outgoing, Queue};
 use crate::event::{Event, SharedEvent, Variant};
 use crate::memory::Memory;
 use crate::message::{Body, MessageKind};
@@ -59,9 +59,9 @@ fn floor(rooms: usize) -> usize {
 
 /// Takes all that waits for a session, and notes what it heard of each room.
 fn listen(session: &Session, heard: &mut BTreeMap<String, Ledger>) {
-    let mut taken = VecDeque::new();
+    let mut taken = Queue::default();
     while session.outbox().take(usize::MAX, &mut taken) {}
-    for outgoing in taken {
+    while let Some(outgoing) = taken.pop_front() {
         match outgoing {
             Outgoing::Room(event) => {
                 let name = event.event().room().unwrap().as_str().to_owned();
@@ -332,7 +332,7 @@ proptest! {
         const VARIANT: Variant = Variant::new("wide");
         let hub = hub(limit);
         let mut people: Vec<_> = (0..PEOPLE).map(|n| join(&hub, n, [])).collect();
-        let mut taken = VecDeque::new();
+        let mut taken = Queue::default();
         for act in acts {
             match act {
                 Act::Say(who, place, bytes) => {

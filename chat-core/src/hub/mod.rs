@@ -35,7 +35,7 @@ pub use control::NoSuchRoom;
 use directory::Directory;
 pub use error::HubError;
 use outbox::Bounds;
-pub(crate) use outbox::{Closing, Outbox, Outgoing, Rest, Wakes};
+pub(crate) use outbox::{Closing, Outbox, Outgoing, Queue, Rest, Wakes};
 pub(crate) use presence::Presence;
 use resume::Resumables;
 pub use resume::ResumeToken;

@@ -5,14 +5,13 @@ mod stir;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::task::{ArcWake, WakerRef, waker_ref};
-use queue::Queue;
+pub(crate) use queue::Queue;
 use stir::Stir;
 
 use super::config::{OutboxLimits, SlowConsumer};
@@ -401,7 +400,7 @@ impl Outbox {
     ///
     /// From here on the connection is awake: pushes do not wake it before the next
     /// [`fall_asleep`](Outbox::fall_asleep).
-    pub(crate) fn take(&self, budget: usize, taken: &mut VecDeque<Outgoing>) -> bool {
+    pub(crate) fn take(&self, budget: usize, taken: &mut Queue) -> bool {
         let mut state = self.lock();
         state.wants_events = false;
         let answers = self.answer_bytes();
@@ -410,17 +409,18 @@ impl Outbox {
             if answers > 0 {
                 self.answer_bytes.store(0, Ordering::Relaxed);
             }
-        }
-        let mut weight = 0;
-        while weight < budget
-            && let Some(entry) = state.pop()
-        {
-            weight += entry.weight();
-            if entry.holds_up_input() {
-                self.answer_bytes
-                    .fetch_sub(entry.weight(), Ordering::Relaxed);
+        } else {
+            let mut weight = 0;
+            while weight < budget
+                && let Some(entry) = state.pop()
+            {
+                weight += entry.weight();
+                if entry.holds_up_input() {
+                    self.answer_bytes
+                        .fetch_sub(entry.weight(), Ordering::Relaxed);
+                }
+                taken.push_back(entry);
             }
-            taken.push_back(entry);
         }
         state.rest();
         state.count_alone(&self.bounds.memory);
@@ -753,7 +753,7 @@ impl State {
     }
 
     /// Empties the queue, answers and notes too.
-    fn take_all(&mut self, taken: &mut VecDeque<Outgoing>) {
+    fn take_all(&mut self, taken: &mut Queue) {
         self.lead = 0;
         self.room = Load::default();
         self.direct = Load::default();

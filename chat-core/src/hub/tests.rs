@@ -1,11 +1,10 @@
 mod coalescing;
 mod control;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::hub::{Hub, HubConfig, HubError, Outgoing, Role};
+use crate::hub::{Hub, HubConfig, HubError, Outgoing, Queue, Role};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::session::Session;
@@ -56,7 +55,7 @@ fn say(session: &Session, room_name: &str, text: &str) -> u64 {
 
 /// What waits for the session, in short.
 fn hears(session: &Session) -> Vec<String> {
-    let mut taken = VecDeque::new();
+    let mut taken = Queue::default();
     while session.outbox().take(usize::MAX, &mut taken) {}
     let describe = |outgoing: &Outgoing| match outgoing {
         Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {

@@ -11,7 +11,7 @@ use futures::{FutureExt, StreamExt};
 
 use crate::client::{Client, ClientError, ClientOptions, Connector, Event, Events, RandomBits};
 use crate::connection::serve_connection_with;
-use crate::hub::{Hub, HubConfig};
+use crate::hub::{Hub, HubConfig, Queue};
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
 use crate::protocol::JsonProtocol;
@@ -144,7 +144,7 @@ impl World {
             let text = body(&n.to_string());
             session.say(&room(name), MessageKind::Say, text).unwrap();
             // It hears itself, and does not read.
-            session.outbox().take(usize::MAX, &mut VecDeque::new());
+            session.outbox().take(usize::MAX, &mut Queue::default());
             if n % 10 == 0 {
                 self.time.run();
             }

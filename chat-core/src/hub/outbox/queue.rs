@@ -2,10 +2,10 @@ use std::collections::VecDeque;
 
 use super::Outgoing;
 
-/// What waits, in order. The entry that came to an empty queue is here itself, so that whoever gets one at a time
-/// needs no memory elsewhere.
+/// What waits, or was taken, in order. The entry that came to an empty queue is here itself, so that whoever gets one at a
+/// time needs no memory elsewhere.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     /// Before all the others, if it is there.
     first: Option<Outgoing>,
     others: VecDeque<Outgoing>,
@@ -18,11 +18,11 @@ impl Queue {
     /// So many are copied; more are taken with the memory that they are in.
     const FEW: usize = 4;
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.others.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none() && self.others.is_empty()
     }
 
@@ -58,22 +58,23 @@ impl Queue {
         }
     }
 
-    pub(super) fn pop_front(&mut self) -> Option<Outgoing> {
+    pub(crate) fn pop_front(&mut self) -> Option<Outgoing> {
         self.first.take().or_else(|| self.others.pop_front())
     }
 
     /// Moves all entries to the end of `taken`.
-    pub(super) fn move_to(&mut self, taken: &mut VecDeque<Outgoing>) {
+    pub(super) fn move_to(&mut self, taken: &mut Self) {
         let first = self.first.take();
-        let count = self.others.len();
-        if taken.is_empty() && count > Self::FEW && count < self.others.capacity() {
-            *taken = std::mem::take(&mut self.others);
-            first.into_iter().for_each(|first| taken.push_front(first));
-        } else {
-            taken.extend(first);
-            if count > 0 {
-                taken.append(&mut self.others);
-            }
+        if !taken.is_empty() {
+            taken.others.extend(first);
+            taken.others.append(&mut self.others);
+            return;
+        }
+        taken.first = first;
+        if self.others.len() > Self::FEW {
+            taken.others = std::mem::take(&mut self.others);
+        } else if !self.others.is_empty() {
+            taken.others.append(&mut self.others);
         }
     }
 
@@ -123,8 +124,13 @@ impl Queue {
         self.others.retain(keep);
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.first = None;
+        self.others.clear();
+    }
+
     #[cfg(test)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Outgoing> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Outgoing> {
         self.first.iter().chain(&self.others)
     }
 }

@@ -84,12 +84,13 @@ fn taking_private_messages_out_leaves_the_rest_in_order() {
     outbox.seal(CloseReason::Superseded.into(), b"bye".as_slice().into());
     assert_eq!(outbox.take_direct().len(), 2);
     assert!(outbox.take_direct().is_empty());
-    let mut taken = VecDeque::new();
+    let mut taken = Queue::default();
     assert!(!outbox.take(usize::MAX, &mut taken));
+    let taken: Vec<_> = taken.iter().collect();
     let reply = |entry: &Outgoing, bytes: &[u8]| matches!(entry, Outgoing::Reply(reply) if **reply == *bytes);
     assert!(matches!(taken[0], Outgoing::Room(_)), "{taken:?}");
     assert!(
-        reply(&taken[1], b"answer") && reply(&taken[2], b"bye"),
+        reply(taken[1], b"answer") && reply(taken[2], b"bye"),
         "{taken:?}"
     );
     assert_eq!((taken.len(), outbox.answer_bytes()), (3, 0));
@@ -98,7 +99,7 @@ fn taking_private_messages_out_leaves_the_rest_in_order() {
 /// What was taken, as short words: `rust 7`, `rust +` (an arrival), `rust missed 3–5 +2`, `private`,
 /// `reply`.
 fn take(outbox: &Outbox) -> Vec<String> {
-    let mut taken = VecDeque::new();
+    let mut taken = Queue::default();
     while outbox.take(100, &mut taken) {}
     taken.iter().map(describe).collect()
 }
@@ -388,7 +389,7 @@ fn a_queue_is_quiet_up_to_what_it_keeps_memory_for() {
     let fill = |count| {
         (0..count).for_each(|number| push(&outbox, &message("rust", number)));
         let slots = outbox.lock().queue.slots();
-        assert!(!outbox.take(usize::MAX, &mut VecDeque::new()));
+        assert!(!outbox.take(usize::MAX, &mut Queue::default()));
         slots
     };
     let quiet = 1 + IDLE_CAPACITY as u64;
@@ -602,7 +603,7 @@ proptest! {
         let mut next = [1; 3];
         let mut pushed: [Ledger; 3] = Default::default();
         let mut others = 0;
-        let mut taken = VecDeque::new();
+        let mut taken = Queue::default();
         for step in steps {
             match step {
                 Step::Say(room) => {
@@ -639,7 +640,7 @@ proptest! {
 
         let mut heard: HashMap<&str, Ledger> = HashMap::new();
         let mut others_heard = 0;
-        for outgoing in &taken {
+        for outgoing in taken.iter() {
             let (room, numbers, presence) = match outgoing {
                 Outgoing::Room(event) => match event.event() {
                     Event::Message(message) => (&message.room, message.number..=message.number, 0),

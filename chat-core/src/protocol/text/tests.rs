@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use proptest::prelude::{Just, Strategy, any};
@@ -6,7 +5,7 @@ use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::*;
 use crate::framing::Lines;
-use crate::hub::{Hub, HubConfig, Outgoing};
+use crate::hub::{Hub, HubConfig, Outgoing, Queue};
 use crate::message::{Message, PrivateMessage};
 use crate::name::Nick;
 use crate::policy::Credentials;
@@ -54,10 +53,10 @@ impl Person {
     }
 
     fn reads(&mut self) -> String {
-        let mut taken = VecDeque::new();
+        let mut taken = Queue::default();
         while self.session.outbox().take(usize::MAX, &mut taken) {}
         let mut out = Vec::new();
-        for outgoing in taken {
+        while let Some(outgoing) = taken.pop_front() {
             let delivery = match &outgoing {
                 Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
                     Delivery::Event(event)
