@@ -1,10 +1,10 @@
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -73,11 +73,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
 impl Recorder {
     /// Records what this thread does, until the guard is dropped.
     fn start() -> (Self, DefaultGuard) {
+        // Who is interested in an event is asked when it happens for the first time, in whichever test that is. While there is
+        // but one subscriber, the thread where it happens is asked, which may have none; where there are two, both are.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&SECOND);
         let recorder = Self::default();
         let subscriber = Registry::default().with(recorder.clone());
         let guard = tracing::subscriber::set_default(subscriber);
-        // Who is interested in an event is asked when it happens for the first time, in whichever test that is. If that
-        // is just now, in another thread, nobody has told it of this recorder.
+        // If the first time is just now, in another thread, nobody has told it of this recorder.
         let world = World::new();
         let peer = world.connect(DetectProtocol::default());
         world.asks(&peer, "/nick ann\n/join rust\n/quit\n");
