@@ -54,8 +54,8 @@ pub struct Connection<S, P> {
     ended: bool,
     /// Whether the stream was written to since it was last flushed.
     unflushed: bool,
-    /// Whether what is queued was left for the next poll, so that more may come together.
-    holds_back: bool,
+    /// How many times in a row what is queued was left for the next poll, so that more may come together.
+    times_held: u8,
     /// Whether the stream has taken something in this poll.
     progressed: bool,
     /// Whether nothing has changed that could be due since the alarm was set.
@@ -68,6 +68,8 @@ pub struct Connection<S, P> {
     greeted: bool,
     /// How many events were written at a time, the last time.
     usual: u32,
+    /// How many were queued when they were left for the next poll.
+    held: u32,
     /// Whether the peer was pinged since it was last heard, or was let be heard again.
     pinged: bool,
     telemetry: Telemetry,
@@ -191,8 +193,9 @@ where
             ended: false,
             backlog: None,
             unflushed: false,
-            holds_back: false,
+            times_held: 0,
             usual: 0,
+            held: 0,
             alarm: None,
             knows_due: false,
             telemetry: Telemetry::new(hub),
@@ -322,16 +325,15 @@ where
             }
             let has_heard = budget.frames < frames;
             self.knows_due &= !budget.is_touched();
-            if (has_heard || self.expects_more()) && !self.holds_back {
+            if self.holds_back(has_heard) {
                 // Others may be about to speak too. Then it takes one write instead of two.
-                self.holds_back = true;
                 // If its own peer speaks meanwhile, it is polled at once and waits no longer: what is said is then heard before
                 // the others write who hold back as well.
                 self.outbox.leave_waker(cx.waker());
                 self.runtime.wake_later(cx.waker());
                 return Poll::Pending;
             }
-            self.holds_back = false;
+            self.times_held = 0;
             let output = self.write(scratch, &mut budget)?;
             self.watch_for_stalling(&output);
             if self.is_calm() {

@@ -296,6 +296,28 @@ fn a_message_wakes_the_others_and_nobody_twice() {
 }
 
 #[test]
+fn a_busy_member_is_left_alone_while_more_comes_but_not_for_ever() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    let many = "and\n".repeat(10);
+    // Lets bob run once after each, and tells how much he reads then.
+    let mut read_after_each = |said: &[&str]| -> Vec<usize> {
+        alice.asks(&many);
+        bob.settle();
+        assert_eq!(bob.peer.receive().lines().count(), 10);
+        let read = said.iter().map(|said| {
+            alice.asks(said);
+            assert!(bob.woken.take() && bob.poll().is_none());
+            bob.peer.receive().lines().count()
+        });
+        read.collect()
+    };
+    assert_eq!(read_after_each(&["a\n"; 6]), [0, 0, 0, 0, 0, 6]);
+    assert_eq!(read_after_each(&["a\n", "a\n", ""]), [0, 0, 2]);
+    assert_eq!(read_after_each(&["a\n", &many]), [0, 11]);
+}
+
+#[test]
 fn whoever_waits_for_others_to_speak_is_heard_when_it_speaks_again() {
     let world = World::new();
     let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));

@@ -24,6 +24,9 @@ pub(super) enum Output {
     Exhausted,
 }
 
+/// How many times in a row what is queued may wait for more: not for as long as a little more comes each time.
+const TIMES_HELD: u8 = 5;
+
 impl<S, P> Connection<S, P>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -61,11 +64,23 @@ where
         }
     }
 
-    /// Whether there is less to write than there usually is, so that it is worth while to let others speak first.
-    pub(super) fn expects_more(&self) -> bool {
-        let usual = self.usual as usize;
+    /// Whether it is worth while to let others speak first, and notes that it does: the peer was heard, or there is less to
+    /// write than there usually is. The second time there has to be more than the first time.
+    pub(super) fn holds_back(&mut self, has_heard: bool) -> bool {
+        let first = self.times_held == 0;
+        let before = if first { 0 } else { self.held };
         // Not with each bit that a slow peer takes; and where one is usual, there is no need to look.
-        usual > 1 && self.backlog.is_none() && (1..usual).contains(&self.outbox.len())
+        let queued = match self.usual > 1 && self.backlog.is_none() {
+            true => self.outbox.len() as u32,
+            false => 0,
+        };
+        let expects_more = before < queued && queued < self.usual;
+        let holds = (has_heard && first) || (expects_more && self.times_held < TIMES_HELD);
+        if holds {
+            self.times_held += 1;
+            self.held = queued;
+        }
+        holds
     }
 
     fn encode(&mut self, outgoing: &Outgoing, out: &mut Vec<u8>, tally: &mut Tally) {
