@@ -14,7 +14,7 @@
 //! | [`process`], [`machine`] | what a process has cost, and what else went on meanwhile |
 //! | [`results`], [`report`] | medians and ratios, as a table, as JSON and as a chart |
 //!
-//! The load generator is one thread with one epoll of its own, so that no runtime under test measures
+//! The load generator is one thread with an epoll for each server, so that no runtime under test measures
 //! itself. It follows every delivery: a case in which one is missing, doubled or out of order has failed, and
 //! has no figures. It runs on Linux, whose accounting of processes it reads.
 #![cfg(target_os = "linux")]
