@@ -96,14 +96,6 @@ impl Cpu {
     }
 }
 
-impl std::ops::AddAssign for Cpu {
-    fn add_assign(&mut self, more: Self) {
-        self.total += more.total;
-        self.user += more.user;
-        self.system += more.system;
-    }
-}
-
 /// Lets this thread, and those that it starts from now on, run on this processor only.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use super::stage::Stage;
 use super::steady::Steady;
 use super::talk::Talk;
 use super::{Case, CaseError, Figures, Plan, Setting};
+use crate::process::Cpu;
 
 /// A part of the time that is measured: so long it takes for everything to be warm.
 const WARM_UP: u32 = 5;
@@ -20,6 +21,8 @@ pub struct Run {
     turn: Duration,
     turns_left: u32,
     done: Deliveries,
+    /// What the server had used when the first turn began. What it does between turns is for those before.
+    cpu_before: Cpu,
 }
 
 /// What a crowd does that is measured.
@@ -78,6 +81,7 @@ impl Case {
             turn: duration / turns,
             turns_left: turns,
             done: Deliveries::none(),
+            cpu_before: Cpu::default(),
         })
     }
 
@@ -103,12 +107,14 @@ impl Run {
         let (Some(scene), 1..) = (&mut self.scene, self.turns_left) else {
             return Ok(false);
         };
+        if self.done.count == 0 {
+            self.cpu_before = self.stage.process.cpu()?;
+        }
         self.turns_left -= 1;
-        let (start, cpu) = (Instant::now(), self.stage.process.cpu()?);
+        let start = Instant::now();
         scene.go_on(&mut self.stage, self.turn)?;
         let (count, latencies) = scene.take_deliveries();
         let done = &mut self.done;
-        done.cpu += self.stage.process.cpu()?.since(cpu);
         done.within += start.elapsed();
         done.count += count;
         done.latencies.add_all(&latencies);
@@ -121,6 +127,7 @@ impl Run {
     ///
     /// When one has not: no figures are better than wrong ones.
     pub fn finish(mut self) -> Result<Figures, CaseError> {
+        self.done.cpu = self.stage.process.cpu()?.since(self.cpu_before);
         if let Some(scene) = &mut self.scene {
             scene.check(&mut self.stage)?;
         }

@@ -40,7 +40,7 @@ impl Scene for Steady {
         let mut next = Instant::now();
         let end = next + duration;
         let mut deadline = Deadline::for_("delivering");
-        let mut on_the_way = 0;
+        let mut on_the_way = 0_usize;
         loop {
             let now = Instant::now();
             let over = next >= end;
@@ -64,7 +64,8 @@ impl Scene for Steady {
             stage.crowd.turn(Some(timeout), |member, heard| {
                 self.ledger.hear(member, heard);
             })?;
-            on_the_way -= self.ledger.take_done().len();
+            // One that is doubled is found in the end.
+            on_the_way = on_the_way.saturating_sub(self.ledger.take_done().len());
         }
     }
 

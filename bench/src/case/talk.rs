@@ -72,7 +72,8 @@ impl Scene for Talk {
             let over = Instant::now() >= end;
             for room in self.ledger.take_done() {
                 if over {
-                    on_the_way -= 1;
+                    // One that is doubled is found in the end.
+                    on_the_way = on_the_way.saturating_sub(1);
                 } else {
                     self.say(stage, room)?;
                 }

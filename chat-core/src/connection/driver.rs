@@ -327,8 +327,8 @@ where
             self.knows_due &= !budget.is_touched();
             if self.holds_back(has_heard) {
                 // Others may be about to speak too. Then it takes one write instead of two.
-                // If its own peer speaks meanwhile, it is polled at once and waits no longer: what is said is then heard before
-                // the others write who hold back as well.
+                // If its own peer speaks meanwhile, it is polled at once: what is said is then heard before the others write who
+                // hold back as well.
                 self.outbox.leave_waker(cx.waker());
                 self.runtime.wake_later(cx.waker());
                 return Poll::Pending;

@@ -318,6 +318,22 @@ fn a_busy_member_is_left_alone_while_more_comes_but_not_for_ever() {
 }
 
 #[test]
+fn a_busy_member_is_written_to_before_its_outbox_fills() {
+    let mut config = at_once();
+    config.outbox.messages = 32;
+    let world = World::with(config);
+    let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));
+    alice.asks("and\n".repeat(10));
+    bob.settle();
+    bob.peer.receive();
+    for (said, read) in [(8, 0), (1, 9)] {
+        alice.asks("and\n".repeat(said));
+        assert!(bob.woken.take() && bob.poll().is_none());
+        assert_eq!(bob.peer.receive().lines().count(), read);
+    }
+}
+
+#[test]
 fn whoever_waits_for_others_to_speak_is_heard_when_it_speaks_again() {
     let world = World::new();
     let (mut alice, mut bob) = (world.guest("alice"), world.guest("bob"));

@@ -242,10 +242,7 @@ impl Outbox {
         if !self.queue_room(&mut state, event.share(), event, wakes) {
             return;
         }
-        let share = event.share().max(Memory::FLOOR) / PART_THAT_WAITS;
-        let is_filling = state.queue.len() > self.bounds.limits.messages / PART_THAT_WAITS
-            || !state.room.shares(0, share);
-        if is_filling {
+        if state.is_filling(&self.bounds.limits, event.share()) {
             state.wake(wakes);
         } else if state.wants_events && !state.is_woken_later {
             state.is_woken_later = true;
@@ -462,9 +459,14 @@ impl Outbox {
         }
     }
 
-    /// How many entries wait.
-    pub(crate) fn len(&self) -> usize {
-        self.lock().queue.len()
+    /// How many entries wait that may share a write with more; none where more could make them make way.
+    pub(crate) fn may_wait(&self) -> usize {
+        let share = self.bounds.memory.session_share();
+        let state = self.lock();
+        match state.is_filling(&self.bounds.limits, share) {
+            true => 0,
+            false => state.queue.len(),
+        }
     }
 
     /// Leaves a waker for the order to close, for the stream and the timer, and, if `wants_events`, for the next
@@ -666,6 +668,12 @@ impl State {
         load.entries < limits.messages
             && load.bytes + weight <= limits.bytes
             && (load.shares(weight, share) || self.room.entries == 0)
+    }
+
+    /// Whether so much waits, of what it may hold at all or within `share`, that it should wait no longer.
+    fn is_filling(&self, limits: &OutboxLimits, share: usize) -> bool {
+        let share = share.max(Memory::FLOOR) / PART_THAT_WAITS;
+        self.queue.len() > limits.messages / PART_THAT_WAITS || !self.room.shares(0, share)
     }
 
     fn level(&self) -> Level {

@@ -19,6 +19,9 @@ const OPEN_FILES: u64 = 10_100;
 /// What there is of a server in a case.
 type Measured = Result<Figures, Box<dyn Error>>;
 
+/// With more members, a turn of all servers takes too long.
+const MEMBERS_TOGETHER: usize = 10_000;
+
 /// How many open files the load needs beside its connections.
 const SPARE_FILES: usize = 100;
 
@@ -81,10 +84,9 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
         let cases = options.cases();
         for case in cases.iter().filter(|case| round < case.rounds) {
             let contestants = in_order_of(round, &contestants);
-            let at_a_time = match case.plan.members() * contestants.len() + SPARE_FILES {
-                needed if needed as u64 <= open_files => contestants.len(),
-                _ => 1,
-            };
+            let crowds = case.plan.members() * contestants.len();
+            let fit = crowds <= MEMBERS_TOGETHER && (crowds + SPARE_FILES) as u64 <= open_files;
+            let at_a_time = if fit { contestants.len() } else { 1 };
             for together in contestants.chunks(at_a_time) {
                 let names: Vec<_> = together.iter().map(ToString::to_string).collect();
                 let seconds = start.elapsed().as_secs();
@@ -129,7 +131,7 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
 /// Another one is first in each round, and they come in the other direction every other time, so that none always comes
 /// after the same.
 fn in_order_of(round: usize, contestants: &[Contestant]) -> Vec<&Contestant> {
-    let (last, first) = contestants.split_at(round % contestants.len());
+    let (last, first) = contestants.split_at((round + round % 2) % contestants.len());
     let mut order: Vec<_> = first.iter().chain(last).collect();
     if round % 2 == 1 {
         order.reverse();
@@ -201,4 +203,31 @@ fn command() -> String {
         command += &format!(" -- {}", arguments.join(" "));
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_bench::serve::Kind;
+
+    use super::*;
+
+    #[test]
+    fn everybody_is_first_once_and_comes_after_another_one_each_time() {
+        for count in 2..=Kind::ALL.len() {
+            let contestants = Kind::ALL[..count].iter().copied().map(Contestant::Own);
+            let contestants: Vec<_> = contestants.collect();
+            let name = |place: usize| Kind::ALL[place % count].name();
+            for round in 0..count {
+                let order = in_order_of(round, &contestants);
+                assert_eq!(order.len(), count);
+                assert_eq!(order[0].name(), name(round));
+                let next = if round % 2 == 0 {
+                    round + 1
+                } else {
+                    round + count - 1
+                };
+                assert_eq!(order[1].name(), name(next));
+            }
+        }
+    }
 }

@@ -71,7 +71,7 @@ where
         let before = if first { 0 } else { self.held };
         // Not with each bit that a slow peer takes; and where one is usual, there is no need to look.
         let queued = match self.usual > 1 && self.backlog.is_none() {
-            true => self.outbox.len() as u32,
+            true => self.outbox.may_wait() as u32,
             false => 0,
         };
         let expects_more = before < queued && queued < self.usual;
