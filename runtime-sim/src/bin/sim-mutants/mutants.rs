@@ -84,12 +84,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "answers that are taken still count",
         file: "hub/outbox.rs",
-        from: r#"            if entry.holds_up_input() {
-                self.answer_bytes
-                    .fetch_sub(entry.weight(), Ordering::Relaxed);"#,
-        to: r#"            if entry.holds_up_input() {
-                self.answer_bytes
-                    .fetch_sub(entry.weight() / 2, Ordering::Relaxed);"#,
+        from: r#"                if entry.holds_up_input() {
+                    self.answer_bytes
+                        .fetch_sub(entry.weight(), Ordering::Relaxed);"#,
+        to: r#"                if entry.holds_up_input() {
+                    self.answer_bytes
+                        .fetch_sub(entry.weight() / 2, Ordering::Relaxed);"#,
     },
     Mutant {
         name: "the last words are forgotten",
