@@ -13,9 +13,9 @@ use crate::TokioStream;
 ///
 /// Tokio looks up whether a socket was full before it writes, in memory that belongs to its reactor. A chat server
 /// writes to sockets that hardly ever are, one after the other: in a large room that memory is in no cache, and
-/// looking there was one to two per cent of what a delivery costs. So on Linux this writes first, and lets tokio wait if the socket was full.
-/// On other systems it is the same as a `TokioStream`. What is written that way counts for nothing in the budget that tokio gives a task (see
-/// [`tokio::task::coop`]); a connection of this library has bounds of its own for each poll.
+/// looking there was one to two per cent of what a delivery costs. So on Linux this writes first, and lets tokio wait if the
+/// socket was full. On other systems it is the same as a `TokioStream`. What is written that way counts for nothing in the
+/// budget that tokio gives a task (see [`tokio::task::coop`]); a connection of this library has bounds of its own for each poll.
 ///
 /// # Examples
 ///

@@ -21,7 +21,7 @@ pub struct Run {
     turn: Duration,
     turns_left: u32,
     done: Deliveries,
-    /// What the server had used when the first turn began. What it does between turns is for those before.
+    /// What the server had used when it was warm. What it does between its turns is for those before.
     cpu_before: Cpu,
 }
 
@@ -74,6 +74,7 @@ impl Case {
             scene.go_on(&mut stage, setting.duration / WARM_UP)?;
             scene.take_deliveries();
         }
+        let cpu_before = stage.process.cpu()?;
         let turns = duration.div_duration_f64(setting.turn).round().max(1.0) as u32;
         Ok(Run {
             stage,
@@ -81,7 +82,7 @@ impl Case {
             turn: duration / turns,
             turns_left: turns,
             done: Deliveries::none(),
-            cpu_before: Cpu::default(),
+            cpu_before,
         })
     }
 
@@ -107,9 +108,6 @@ impl Run {
         let (Some(scene), 1..) = (&mut self.scene, self.turns_left) else {
             return Ok(false);
         };
-        if self.done.count == 0 {
-            self.cpu_before = self.stage.process.cpu()?;
-        }
         self.turns_left -= 1;
         let start = Instant::now();
         scene.go_on(&mut self.stage, self.turn)?;

@@ -460,8 +460,8 @@ impl Outbox {
     }
 
     /// How many entries wait that may share a write with more; none where more could make them make way.
-    pub(crate) fn may_wait(&self) -> usize {
-        let share = self.bounds.memory.session_share();
+    pub(crate) fn len_unless_filling(&self) -> usize {
+        let share = self.bounds.memory.share();
         let state = self.lock();
         match state.is_filling(&self.bounds.limits, share) {
             true => 0,

@@ -13,16 +13,13 @@ use chat_bench::{open_files, report, serve};
 
 use crate::options::{Options, Serve};
 
-/// How many open files the largest case needs on each side.
-const OPEN_FILES: u64 = 10_100;
-
 /// What there is of a server in a case.
-type Measured = Result<Figures, Box<dyn Error>>;
+type Outcome = Result<Figures, Box<dyn Error>>;
 
 /// With more members, a turn of all servers takes too long.
 const MEMBERS_TOGETHER: usize = 10_000;
 
-/// How many open files the load needs beside its connections.
+/// How many open files each side needs beside its connections.
 const SPARE_FILES: usize = 100;
 
 /// How long a server is measured at a stretch: so short that whatever slows the machine down hits all, and that all have had their
@@ -67,7 +64,9 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
         eprintln!("bench: built without --release, so the figures mean nothing");
     }
     let open_files = open_files::allow_all().unwrap_or(u64::MAX);
-    if open_files < OPEN_FILES {
+    let are_enough = |members: usize| (members + SPARE_FILES) as u64 <= open_files;
+    let largest = options.cases().into_iter().map(|case| case.plan.members());
+    if !largest.max().is_none_or(are_enough) {
         eprintln!("bench: {open_files} open files are too few for the largest cases");
     }
     // Before there is but one processor left to see.
@@ -85,7 +84,7 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
         for case in cases.iter().filter(|case| round < case.rounds) {
             let contestants = in_order_of(round, &contestants);
             let crowds = case.plan.members() * contestants.len();
-            let fit = crowds <= MEMBERS_TOGETHER && (crowds + SPARE_FILES) as u64 <= open_files;
+            let fit = crowds <= MEMBERS_TOGETHER && are_enough(crowds);
             let at_a_time = if fit { contestants.len() } else { 1 };
             for together in contestants.chunks(at_a_time) {
                 let names: Vec<_> = together.iter().map(ToString::to_string).collect();
@@ -145,7 +144,7 @@ fn in_turn<'a>(
     case: &Case,
     places: Places,
     options: &Options,
-) -> Vec<(&'a Contestant, Measured)> {
+) -> Vec<(&'a Contestant, Outcome)> {
     let turn = match contestants.len() {
         1 => options.duration(),
         _ => TURN,

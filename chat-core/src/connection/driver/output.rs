@@ -65,13 +65,13 @@ where
     }
 
     /// Whether it is worth while to let others speak first, and notes that it does: the peer was heard, or there is less to
-    /// write than there usually is. The second time there has to be more than the first time.
+    /// write than there usually is. Each further time there has to be more than the time before.
     pub(super) fn holds_back(&mut self, has_heard: bool) -> bool {
         let first = self.times_held == 0;
         let before = if first { 0 } else { self.held };
         // Not with each bit that a slow peer takes; and where one is usual, there is no need to look.
         let queued = match self.usual > 1 && self.backlog.is_none() {
-            true => self.outbox.may_wait() as u32,
+            true => self.outbox.len_unless_filling() as u32,
             false => 0,
         };
         let expects_more = before < queued && queued < self.usual;

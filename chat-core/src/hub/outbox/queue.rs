@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::Outgoing;
+use super::{IDLE_CAPACITY, Outgoing};
 
 /// What waits, or was taken, in order. The entry that came to an empty queue is here itself, so that whoever gets one at a
 /// time needs no memory elsewhere.
@@ -14,9 +14,6 @@ pub(crate) struct Queue {
 impl Queue {
     /// How much memory a [slot](Self::slots) takes.
     pub(super) const SLOT: usize = size_of::<Outgoing>();
-
-    /// So many are copied; more are taken with the memory that they are in.
-    const FEW: usize = 4;
 
     pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.others.len()
@@ -62,7 +59,7 @@ impl Queue {
         self.first.take().or_else(|| self.others.pop_front())
     }
 
-    /// Moves all entries to the end of `taken`.
+    /// Moves all entries to the end of `taken`: few are copied, more take the memory along that they are in.
     pub(super) fn move_to(&mut self, taken: &mut Self) {
         let first = self.first.take();
         if !taken.is_empty() {
@@ -71,7 +68,7 @@ impl Queue {
             return;
         }
         taken.first = first;
-        if self.others.len() > Self::FEW {
+        if self.others.len() > IDLE_CAPACITY {
             taken.others = std::mem::take(&mut self.others);
         } else if !self.others.is_empty() {
             taken.others.append(&mut self.others);
