@@ -19,8 +19,10 @@ pub(super) struct Book {
     reworded: bool,
     /// Whether the client enters its rooms again in a new session.
     rejoins: bool,
-    /// What it was ever called.
+    /// What it was ever called, as far as it was heard of.
     names: BTreeSet<String>,
+    /// Whether it may be called something else since then: what was dropped may have told.
+    may_be_anybody: bool,
     rooms: BTreeMap<String, Heard>,
     rejoined: Rejoins,
     /// Whether the last that was heard of the connection is that it is lost.
@@ -64,6 +66,7 @@ impl Book {
             reworded: config.hook_rewrites > 0,
             rejoins: config.library_rejoin > 0,
             names: BTreeSet::new(),
+            may_be_anybody: false,
             rooms: BTreeMap::new(),
             rejoined: Rejoins::default(),
             is_down: false,
@@ -129,6 +132,11 @@ impl Book {
         self.names.insert(folded(nick.as_str()));
     }
 
+    /// Whether somebody who is called that may be the client.
+    fn may_be(&self, nick: &Nick) -> bool {
+        self.may_be_anybody || self.names.contains(&folded(nick.as_str()))
+    }
+
     /// A message has its answer.
     pub(super) fn is_answered(
         &mut self,
@@ -189,7 +197,7 @@ impl Book {
             Event::Joined { room, nick }
             | Event::Left { room, nick }
             | Event::Kicked { room, nick, .. }
-                if self.names.contains(&folded(nick.as_str())) =>
+                if self.may_be(nick) =>
             {
                 self.room(room).last = None;
             }
@@ -206,6 +214,7 @@ impl Book {
             Event::Resumed { nick, rooms } => {
                 model.sometimes.count(Sort::LibraryResumed);
                 self.is_called(nick);
+                self.may_be_anybody = false;
                 self.is_down = false;
                 self.rejoined.resumes();
                 let rooms: BTreeSet<_> = rooms.iter().map(|room| folded(room.as_str())).collect();
@@ -220,6 +229,7 @@ impl Book {
             Event::SessionLost { nick } => {
                 model.sometimes.count(Sort::LibrarySessionLost);
                 self.is_called(nick);
+                self.may_be_anybody = false;
                 self.is_down = false;
                 self.rejoined.begins(self.rejoins);
                 for heard in self.rooms.values_mut() {
@@ -359,6 +369,7 @@ impl Book {
             return;
         }
         self.has_dropped = true;
+        self.may_be_anybody = true;
         for heard in self.rooms.values_mut() {
             // It may have left a room and come back since the last message that was dropped.
             heard.last = None;
