@@ -106,8 +106,12 @@ impl Churn {
 impl Scene for Churn {
     fn go_on(&mut self, stage: &mut Stage, duration: Duration) -> Result<(), CaseError> {
         let end = Instant::now() + duration;
-        let deadline = Deadline::for_("hearing of who comes and goes");
+        let newly = || Deadline::for_("hearing of who comes and goes");
+        let (mut deadline, mut moves) = (newly(), self.moves);
         while self.go_and_come(stage, Instant::now() >= end)? {
+            if moves < self.moves {
+                (deadline, moves) = (newly(), self.moves);
+            }
             self.now.forget();
             stage.crowd.turn(Some(deadline.left()?), |member, said| {
                 self.hear(member, said)

@@ -66,10 +66,13 @@ impl Stage {
     /// Waits for deliveries that should not come, so that the ledger has them too.
     pub(super) fn crowd_hears_no_more(&mut self, ledger: &mut Ledger) -> Result<(), CaseError> {
         let moment = Some(Duration::from_millis(5));
+        let deadline = Deadline::for_("falling silent");
         while self
             .crowd
             .turn(moment, |member, heard| ledger.hear(member, heard))?
-        {}
+        {
+            deadline.left()?;
+        }
         Ok(())
     }
 

@@ -44,11 +44,13 @@ impl Scene for Steady {
         loop {
             let now = Instant::now();
             let over = next >= end;
-            if over && on_the_way == 0 {
-                return Ok(());
-            }
-            let timeout = if over {
+            let timeout = if over && on_the_way > 0 {
                 deadline.left()?
+            } else if now >= end {
+                return Ok(());
+            } else if over {
+                // The pause after the last one belongs to it.
+                end - now
             } else if now >= next {
                 deadline = Deadline::for_("delivering");
                 let member = self.said * 37 % self.members;

@@ -58,7 +58,7 @@ impl Scene for Talk {
     fn go_on(&mut self, stage: &mut Stage, duration: Duration) -> Result<(), CaseError> {
         let rooms = self.said.len();
         let end = Instant::now() + duration;
-        let deadline = Deadline::for_("delivering");
+        let mut deadline = Deadline::for_("delivering");
         for room in 0..rooms {
             for _ in 0..self.in_flight {
                 self.say(stage, room)?;
@@ -71,6 +71,7 @@ impl Scene for Talk {
             })?;
             let over = Instant::now() >= end;
             for room in self.ledger.take_done() {
+                deadline = Deadline::for_("delivering");
                 if over {
                     // One that is doubled is found in the end.
                     on_the_way = on_the_way.saturating_sub(1);

@@ -84,7 +84,12 @@ fn measure(options: &Options) -> Result<(Results, usize), Box<dyn Error>> {
         for case in cases.iter().filter(|case| round < case.rounds) {
             let contestants = in_order_of(round, &contestants);
             let crowds = case.plan.members() * contestants.len();
-            let fit = crowds <= MEMBERS_TOGETHER && are_enough(crowds);
+            let may_fit = crowds <= MEMBERS_TOGETHER && contestants.len() > 1;
+            let fit = may_fit && are_enough(crowds);
+            if may_fit && !fit {
+                let files = "open files are too few to take turns";
+                eprintln!("bench: {open_files} {files}: one after the other, which tells less");
+            }
             let at_a_time = if fit { contestants.len() } else { 1 };
             for together in contestants.chunks(at_a_time) {
                 let names: Vec<_> = together.iter().map(ToString::to_string).collect();
@@ -197,7 +202,10 @@ fn in_short(figures: &Figures) -> String {
 /// What was typed, as far as it matters.
 fn command() -> String {
     let arguments: Vec<_> = env::args().skip(1).collect();
-    let mut command = "cargo run --release --bin bench".to_owned();
+    let mut command = match cfg!(debug_assertions) {
+        true => "cargo run --bin bench".to_owned(),
+        false => "cargo run --release --bin bench".to_owned(),
+    };
     if !arguments.is_empty() {
         command += &format!(" -- {}", arguments.join(" "));
     }
