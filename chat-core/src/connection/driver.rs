@@ -66,7 +66,7 @@ pub struct Connection<S, P> {
     /// moment.
     introduced: bool,
     greeted: bool,
-    /// How many events were written at a time, the last time.
+    /// How many entries of the outbox were written together, the last time.
     usual: u32,
     /// How many were queued when they were left for the next poll.
     held: u32,

@@ -140,7 +140,7 @@ pub(crate) struct Bounds {
 #[derive(Debug, Default)]
 struct State {
     queue: Queue,
-    /// Whether more was taken the last time than a quiet queue has room for.
+    /// Whether more than a quiet queue has room for was taken the last time that all was.
     is_busy: bool,
     /// How many entries at the front of the queue are not room events. The first one behind them is
     /// the next to make way.

@@ -24,7 +24,7 @@ pub(super) enum Output {
     Exhausted,
 }
 
-/// How many times in a row what is queued may wait for more: not for as long as a little more comes each time.
+/// How many times in a row what is queued may wait for more, even if a little more comes each time.
 const TIMES_HELD: u8 = 5;
 
 impl<S, P> Connection<S, P>

@@ -144,7 +144,7 @@ impl Chat {
 
     async fn join(&self, room: RoomName) -> Outcome {
         if self.client.joined_rooms().contains(&room) {
-            let line = Line::notice(format!("you are in {room} again"));
+            let line = Line::notice(format!("what you say goes to {room} now"));
             *self.lock() = Some(room);
             return Ok(vec![line]);
         }
