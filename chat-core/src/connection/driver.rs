@@ -372,6 +372,7 @@ where
         let within = closing.within.unwrap_or(self.config.close_timeout);
         let mut farewell = Vec::new();
         self.protocol.farewell(&closing.reason, &mut farewell);
+        self.session.catch_up();
         // Whether the session may be resumed depends on the reason.
         self.outbox.seal(closing.clone(), Box::default());
         self.session.disconnect();

@@ -792,6 +792,19 @@ fn a_peer_that_is_too_fast_is_heard_later_and_loses_nothing() {
 }
 
 #[test]
+fn whoever_is_answered_hears_who_came_at_the_same_time() {
+    let world = World::with(HubConfig::default());
+    let mut alice = world.guest("alice");
+    let mut bob = world.connect(1024 * 1024);
+    assert!(bob.settle().is_none());
+    assert_eq!(alice.settle_counting().0, 0, "nobody is told yet");
+    let answer = "* guest-2 joined #general\n* #general (2 members)\n";
+    assert_eq!(alice.asks("/rooms\n"), answer);
+    world.time.advance(world.hub.config().presence_delay);
+    assert_eq!(alice.asks(""), "", "nor once more");
+}
+
+#[test]
 fn a_peer_that_is_held_back_cannot_send_more_than_the_stream_takes() {
     let world = World::new();
     let mut line = five_a_second(&world);

@@ -1,49 +1,99 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Shared;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Wakes};
+use super::room::Room;
 
-/// The outboxes that have something to tell which may wait a moment for more of its kind. Those whose connection goes
-/// away meanwhile go with it, and what is in them.
+/// What is to be told a moment later, so that more of its kind can join it. Connections and rooms that go away meanwhile
+/// take along what they had to tell.
 #[derive(Debug, Default)]
 pub(super) struct Coalescing {
-    waiting: Mutex<Vec<Weak<Outbox>>>,
+    /// Whether some of what waits are rooms: for those who look without the lock.
+    has_rooms: AtomicBool,
+    waiting: Mutex<Waiting>,
 }
 
-/// Wakes all that have waited when it is dropped: so does a runtime that drops the task which was to do it, as nobody
-/// else would from then on.
-pub(super) struct WakesOnDrop(pub(super) Weak<Shared>);
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Those whose connections have something to tell.
+    outboxes: Vec<Weak<Outbox>>,
+    /// Those that have arrivals to announce.
+    rooms: Vec<Weak<Room>>,
+    /// Whether somebody has promised to tell all that.
+    is_promised: bool,
+}
 
-impl Drop for WakesOnDrop {
+/// Tells all that has waited when it is dropped: so does a runtime that drops the task which was to do it, as nobody
+/// else would from then on.
+pub(super) struct KeptOnDrop(pub(super) Weak<Shared>);
+
+impl Drop for KeptOnDrop {
     fn drop(&mut self) {
         if let Some(shared) = self.0.upgrade() {
-            shared.coalescing.wake();
+            shared.tell_what_waits();
         }
+    }
+}
+
+impl Shared {
+    /// Tells all that has waited so far.
+    fn tell_what_waits(&self) {
+        let waiting = self.coalescing.take_all();
+        for room in waiting.rooms.iter().filter_map(Weak::upgrade) {
+            let mut wakes = Wakes::default();
+            room.announce_at_last(&mut wakes);
+            self.wake(wakes);
+        }
+        let outboxes = waiting.outboxes.iter().filter_map(Weak::upgrade);
+        outboxes.for_each(|outbox| outbox.wake_at_last());
     }
 }
 
 impl Coalescing {
-    /// Adds some; `true` if they are the first, so that the caller has to see to it that they are
-    /// [woken](Self::wake).
+    /// Adds some; `true` if the caller has to see to it that they are [told](KeptOnDrop).
     #[must_use]
-    pub(super) fn add(&self, outboxes: &[Arc<Outbox>]) -> bool {
-        if outboxes.is_empty() {
+    pub(super) fn add(&self, outboxes: &[Arc<Outbox>], rooms: &[Arc<Room>]) -> bool {
+        if outboxes.is_empty() && rooms.is_empty() {
             return false;
         }
         let mut waiting = self.waiting();
-        let are_first = waiting.is_empty();
-        waiting.extend(outboxes.iter().map(Arc::downgrade));
-        are_first
+        waiting.outboxes.extend(outboxes.iter().map(Arc::downgrade));
+        waiting.rooms.extend(rooms.iter().map(Arc::downgrade));
+        if !rooms.is_empty() {
+            self.has_rooms.store(true, Ordering::Release);
+        }
+        !std::mem::replace(&mut waiting.is_promised, true)
     }
 
-    /// Wakes the connections of all that have waited so far.
-    pub(super) fn wake(&self) {
-        let waiting = std::mem::take(&mut *self.waiting());
-        let there = waiting.iter().filter_map(Weak::upgrade);
-        there.for_each(|outbox| outbox.wake_at_last());
+    /// Whether there are arrivals to announce in any room.
+    pub(super) fn has_rooms(&self) -> bool {
+        self.has_rooms.load(Ordering::Acquire)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<Weak<Outbox>>> {
+    /// Takes out the rooms that have arrivals to announce, but for this one.
+    pub(super) fn take_rooms_but(&self, room: Option<&Arc<Room>>) -> Vec<Arc<Room>> {
+        let mut waiting = self.waiting();
+        let mut others = Vec::new();
+        waiting.rooms.retain(|waits| match (waits.upgrade(), room) {
+            (Some(waits), Some(room)) if Arc::ptr_eq(&waits, room) => true,
+            (waits, _) => {
+                others.extend(waits);
+                false
+            }
+        });
+        self.has_rooms
+            .store(!waiting.rooms.is_empty(), Ordering::Release);
+        others
+    }
+
+    fn take_all(&self) -> Waiting {
+        let mut waiting = self.waiting();
+        self.has_rooms.store(false, Ordering::Release);
+        std::mem::take(&mut *waiting)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         // Nothing in this module can panic while it holds the lock.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

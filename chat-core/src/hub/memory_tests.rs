@@ -61,7 +61,7 @@ fn floor(rooms: usize) -> usize {
 fn listen(session: &Session, heard: &mut BTreeMap<String, Ledger>) {
     let mut taken = Queue::default();
     while session.outbox().take(usize::MAX, &mut taken) {}
-    while let Some(outgoing) = taken.pop_front() {
+    for outgoing in taken.drain() {
         match outgoing {
             Outgoing::Room(event) => {
                 let name = event.event().room().unwrap().as_str().to_owned();
@@ -75,6 +75,7 @@ fn listen(session: &Session, heard: &mut BTreeMap<String, Ledger>) {
                 ledger.numbers.extend(first..=last);
                 ledger.presence += missed.presence;
             }
+            Outgoing::Arrivals(_) => unreachable!("each is an entry of its own"),
             Outgoing::Direct(_) | Outgoing::Own(_) | Outgoing::Reply(_) => {}
         }
     }
@@ -306,6 +307,7 @@ fn act() -> impl Strategy<Value = Act> {
 /// What the hub uses, counted by looking at everything there is.
 fn recount(hub: &Hub, people: &[Session]) -> usize {
     let mut events: BTreeMap<*const SharedEvent, usize> = BTreeMap::new();
+    let mut arrivals = BTreeMap::new();
     let mut rest = 0;
     let mut note = |event: &Arc<SharedEvent>| {
         events.insert(Arc::as_ptr(event), event.footprint());
@@ -314,7 +316,9 @@ fn recount(hub: &Hub, people: &[Session]) -> usize {
         let held = person.outbox().audit();
         held.events.iter().for_each(&mut note);
         rest += held.own_bytes;
+        arrivals.extend(held.arrivals);
     }
+    rest += arrivals.values().sum::<usize>();
     for room in hub.directory().all_rooms() {
         let (held, slots) = room.audit();
         held.iter().for_each(&mut note);

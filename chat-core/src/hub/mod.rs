@@ -4,6 +4,7 @@
 //! rooms is never held together with another; of the others, a room is locked before the outboxes of
 //! its members, one at a time. Connections are woken after all of them are released.
 
+mod arrivals;
 mod builder;
 mod coalescing;
 mod config;
@@ -29,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::HubBuilder;
-use coalescing::{Coalescing, WakesOnDrop};
+use coalescing::{Coalescing, KeptOnDrop};
 pub use config::{HubConfig, OutboxLimits, SlowConsumer};
 pub use control::NoSuchRoom;
 use directory::Directory;
@@ -193,23 +194,49 @@ impl Hub {
 
     /// Wakes whoever got something, and counts how the outboxes took it.
     pub(crate) fn wake(&self, mut wakes: Wakes) {
-        if let Some(metrics) = self.metrics() {
-            metrics.queued(wakes.dropped, wakes.peak);
-        }
         let delay = self.shared.config.presence_delay;
-        let later = match delay.is_zero() {
-            true => Vec::new(),
-            false => wakes.take_later(),
-        };
-        wakes.wake();
-        if self.shared.coalescing.add(&later) {
+        let mut rooms = wakes.take_rooms();
+        let mut outboxes = Vec::new();
+        if delay.is_zero() {
+            let rooms = std::mem::take(&mut rooms);
+            rooms
+                .iter()
+                .for_each(|room| room.announce_at_last(&mut wakes));
+        } else {
+            outboxes = wakes.take_later();
+        }
+        self.shared.wake(wakes);
+        if self.shared.coalescing.add(&outboxes, &rooms) {
             let delay = self.shared.runtime.sleep(delay);
-            let wakes = WakesOnDrop(Arc::downgrade(&self.shared));
-            let wake = async move {
+            let promise = KeptOnDrop(Arc::downgrade(&self.shared));
+            let keep = async move {
                 delay.await;
-                drop(wakes);
+                drop(promise);
             };
-            self.shared.runtime.spawn(wake).detach();
+            self.shared.runtime.spawn(keep).detach();
+        }
+    }
+
+    /// Whether somebody has come into any room who was not announced to everyone there yet.
+    pub(crate) fn has_unannounced(&self) -> bool {
+        self.shared.coalescing.has_rooms()
+    }
+
+    /// Queues for everyone who came into their rooms, before anything else does. So whatever happens is heard in its order, also
+    /// by those who are in several rooms.
+    pub(crate) fn announce_arrivals(&self) {
+        self.announce_arrivals_but_in(None);
+    }
+
+    /// The same but in one room: for one more arrival there.
+    fn announce_arrivals_but_in(&self, room: Option<&Arc<room::Room>>) {
+        if self.has_unannounced() {
+            let mut wakes = Wakes::default();
+            let rooms = self.shared.coalescing.take_rooms_but(room);
+            rooms
+                .iter()
+                .for_each(|room| room.announce_first(&mut wakes));
+            self.wake(wakes);
         }
     }
 
@@ -272,6 +299,7 @@ impl Hub {
         token: ResumeToken,
         outbox: Arc<Outbox>,
     ) -> impl Future<Output = Result<Presence, HubError>> + Send + 'static {
+        self.announce_arrivals();
         let shared = Arc::clone(&self.shared);
         async move { shared.resumables.claim(token, outbox).await }
     }
@@ -283,7 +311,9 @@ impl Hub {
     /// Returns when whatever was being said in any room has reached everyone.
     pub(crate) fn settle(&self) {
         let rooms = self.directory().all_rooms();
-        rooms.iter().for_each(|room| room.settle());
+        let mut wakes = Wakes::default();
+        rooms.iter().for_each(|room| room.settle(&mut wakes));
+        self.wake(wakes);
     }
 
     pub(crate) fn new_session(&self) -> (SessionId, Arc<Outbox>) {
@@ -352,6 +382,14 @@ impl Hub {
 }
 
 impl Shared {
+    /// Wakes whoever got something, those too that may be woken later, and counts how the outboxes took it.
+    fn wake(&self, wakes: Wakes) {
+        if let Some(metrics) = &self.metrics {
+            metrics.queued(wakes.dropped, wakes.peak);
+        }
+        wakes.wake();
+    }
+
     /// How much there is of everything. No two locks are held at the same time, so what is told may never
     /// have been true of one moment.
     fn levels(&self) -> Levels {
@@ -377,6 +415,13 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
+    /// Lets those who are going to hear of the arrival hear first what happened before in other rooms.
+    pub(crate) fn announce_arrivals_elsewhere(&self, hub: &Hub) {
+        if self.room.is_heard() {
+            hub.announce_arrivals_but_in(Some(&self.room));
+        }
+    }
+
     /// Takes the seat; `None` if the room was closed meanwhile.
     pub(crate) fn sit(
         self,
@@ -384,12 +429,7 @@ impl Reservation {
         outbox: &Arc<Outbox>,
         wakes: &mut Wakes,
     ) -> Option<(Seat, Arc<SharedEvent>)> {
-        let member = Member {
-            who,
-            role: self.role,
-            outbox: Arc::clone(outbox),
-        };
-        self.room.join(member, wakes)
+        self.room.join(Member::new(who, self.role, outbox), wakes)
     }
 }
 

@@ -5,6 +5,7 @@ mod stir;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::ops::{Add, AddAssign, SubAssign};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -14,16 +15,29 @@ use futures::task::{ArcWake, WakerRef, waker_ref};
 pub(crate) use queue::Queue;
 use stir::Stir;
 
+use super::arrivals::Latest;
 use super::config::{OutboxLimits, SlowConsumer};
+use super::room::Room;
 use crate::event::{CloseReason, Heard, Missed, SharedEvent};
 use crate::memory::{Lease, Memory};
 use crate::metrics::Level;
+
+/// When a connection that sleeps hears of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// As soon as no lock is held.
+    Now,
+    /// A moment later, together with more of its kind.
+    Soon,
+}
 
 /// What the driver takes out of an outbox.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     /// An event about a room; the oldest of these make way for newer ones.
     Room(Arc<SharedEvent>),
+    /// Events about a room that say who came; they make way one by one.
+    Arrivals(Latest),
     /// An event for this session alone, from somebody else.
     Direct(Arc<SharedEvent>),
     /// An event that this session brought about itself.
@@ -44,12 +58,17 @@ impl Outgoing {
         self.is_answer() || matches!(self, Self::Missed(_))
     }
 
+    /// Whether it is what makes way.
+    fn is_of_room(&self) -> bool {
+        matches!(self, Self::Room(_) | Self::Arrivals(_))
+    }
+
     /// What a program hears of it: its own commands are answered by what they return.
     fn into_heard(self) -> Option<Heard> {
         match self {
             Self::Room(event) | Self::Direct(event) | Self::Own(event) => Some(Heard::Event(event)),
             Self::Missed(missed) => Some(Heard::Missed(*missed)),
-            Self::Reply(_) => None,
+            Self::Arrivals(_) | Self::Reply(_) => None,
         }
     }
 
@@ -57,6 +76,7 @@ impl Outgoing {
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Room(event) | Self::Direct(event) | Self::Own(event) => event.weight(),
+            Self::Arrivals(latest) => latest.load().bytes,
             Self::Missed(_) => NOTE_WEIGHT,
             Self::Reply(bytes) => bytes.len(),
         }
@@ -65,7 +85,7 @@ impl Outgoing {
     /// How much memory it has to itself, beside its slot in the queue. Events count their own.
     fn footprint(&self) -> usize {
         match self {
-            Self::Room(_) | Self::Direct(_) | Self::Own(_) => 0,
+            Self::Room(_) | Self::Arrivals(_) | Self::Direct(_) | Self::Own(_) => 0,
             Self::Missed(_) => size_of::<Missed>(),
             Self::Reply(bytes) => bytes.len(),
         }
@@ -80,6 +100,8 @@ pub(crate) struct Wakes {
     wakers: Vec<Waker>,
     /// Those that may be woken a moment later.
     later: Vec<Arc<Outbox>>,
+    /// Those whose arrivals may be announced a moment later.
+    rooms: Vec<Arc<Room>>,
     lease: Lease,
     /// How many events were dropped.
     pub(super) dropped: u64,
@@ -96,6 +118,16 @@ impl Wakes {
     /// Takes out those that may be woken a moment later, which the caller promises to see to.
     pub(super) fn take_later(&mut self) -> Vec<Arc<Outbox>> {
         std::mem::take(&mut self.later)
+    }
+
+    /// Asks for the arrivals in `room` to be announced soon.
+    pub(super) fn announce_later(&mut self, room: Arc<Room>) {
+        self.rooms.push(room);
+    }
+
+    /// Takes out the rooms whose arrivals may be announced a moment later, which the caller promises to see to.
+    pub(super) fn take_rooms(&mut self) -> Vec<Arc<Room>> {
+        std::mem::take(&mut self.rooms)
     }
 }
 
@@ -163,10 +195,11 @@ struct State {
     closing: Option<Box<Closing>>,
 }
 
+/// What counts towards the limits.
 #[derive(Debug, Default, Clone, Copy)]
-struct Load {
-    entries: usize,
-    bytes: usize,
+pub(super) struct Load {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
 }
 
 /// An order to close.
@@ -239,15 +272,66 @@ impl Outbox {
     /// write with others. It does not wait where it could make others make way.
     pub(crate) fn push_unhurried(self: &Arc<Self>, event: &Arc<SharedEvent>, wakes: &mut Wakes) {
         let mut state = self.lock();
-        if !self.queue_room(&mut state, event.share(), event, wakes) {
-            return;
+        if self.queue_room(&mut state, event.share(), event, wakes) {
+            self.wake_soon(&mut state, event.share(), wakes);
         }
-        if state.is_filling(&self.bounds.limits, event.share()) {
+    }
+
+    /// Sees to it that the connection is woken soon, or now where what waits could make others make way.
+    fn wake_soon(self: &Arc<Self>, state: &mut State, share: usize, wakes: &mut Wakes) {
+        if state.is_filling(&self.bounds.limits, share) {
             state.wake(wakes);
         } else if state.wants_events && !state.is_woken_later {
             state.is_woken_later = true;
             wakes.later.push(Arc::clone(self));
         }
+    }
+
+    /// Queues who came into a room: as if each of them were pushed, but as one entry if there is room for all.
+    pub(super) fn push_arrivals(self: &Arc<Self>, latest: Latest, when: When, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        let share = latest.share();
+        if !self.queue_arrivals(&mut state, share, latest, wakes) {
+            return;
+        }
+        match when {
+            When::Now => state.wake(wakes),
+            When::Soon => self.wake_soon(&mut state, share, wakes),
+        }
+    }
+
+    /// `false` if nobody is to be woken for it.
+    fn queue_arrivals(
+        &self,
+        state: &mut State,
+        share: usize,
+        latest: Latest,
+        wakes: &mut Wakes,
+    ) -> bool {
+        if state.closing.is_some() {
+            return false;
+        }
+        let load = latest.load();
+        let share = match state.make_slot(&self.bounds.memory, &mut wakes.lease) {
+            true => share.max(Memory::FLOOR),
+            false => Memory::FLOOR,
+        };
+        if state.fit(&self.bounds.limits, load, share) {
+            state.room += load;
+            wakes.peak = wakes.peak.max(state.level());
+            state.push_back(Outgoing::Arrivals(latest));
+            return true;
+        }
+        let mut is_news = false;
+        for event in latest.events() {
+            is_news |= self.queue_room(state, event.share(), event, wakes);
+        }
+        is_news
+    }
+
+    /// What it is bounded by.
+    pub(super) fn limits(&self) -> &OutboxLimits {
+        &self.bounds.limits
     }
 
     /// Wakes the connection, if there is still something that it sleeps on.
@@ -299,7 +383,7 @@ impl Outbox {
             }
             made_way = true;
         }
-        state.room.add(weight);
+        state.room += Load::one(weight);
         wakes.peak = wakes.peak.max(state.level());
         state.push_back(Outgoing::Room(Arc::clone(event)));
         if made_way {
@@ -341,7 +425,7 @@ impl Outbox {
             wakes.dropped += 1;
         }
         self.count_notes(&mut state);
-        state.direct.add(weight);
+        state.direct += Load::one(weight);
         wakes.peak = wakes.peak.max(state.level());
         self.push(&mut state, Outgoing::Direct(event), wakes);
         true
@@ -575,7 +659,7 @@ impl Outbox {
         let mut state = self.lock();
         for event in events {
             state.make_slot(&self.bounds.memory, &mut wakes.lease);
-            state.direct.add(event.weight());
+            state.direct += Load::one(event.weight());
             wakes.peak = wakes.peak.max(state.level());
             self.push(&mut state, Outgoing::Direct(event), wakes);
         }
@@ -661,25 +745,38 @@ impl State {
     /// Whether another event of that weight may be held, within the outbox's own limits and its share of
     /// memory. One room event is within any share.
     fn fits(&self, limits: &OutboxLimits, weight: usize, share: usize) -> bool {
-        let load = Load {
-            entries: self.room.entries + self.direct.entries,
-            bytes: self.room.bytes + self.direct.bytes,
+        let share = match self.room.entries {
+            0 => usize::MAX,
+            _ => share,
         };
-        load.entries < limits.messages
-            && load.bytes + weight <= limits.bytes
-            && (load.shares(weight, share) || self.room.entries == 0)
+        self.fit(limits, Load::one(weight), share)
+    }
+
+    /// Whether so many more events may be held.
+    fn fit(&self, limits: &OutboxLimits, more: Load, share: usize) -> bool {
+        let load = self.load() + more;
+        load.entries <= limits.messages && load.bytes <= limits.bytes && load.footprint() <= share
     }
 
     /// Whether so much waits, of what it may hold at all or within `share`, that it should wait no longer.
     fn is_filling(&self, limits: &OutboxLimits, share: usize) -> bool {
-        let share = share.max(Memory::FLOOR) / PART_THAT_WAITS;
-        self.queue.len() > limits.messages / PART_THAT_WAITS || !self.room.shares(0, share)
+        let waiting = Load {
+            entries: self.queue.len().max(self.room.entries),
+            ..self.room
+        };
+        waiting.is_much(limits, share)
+    }
+
+    /// What counts towards the limits.
+    fn load(&self) -> Load {
+        self.room + self.direct
     }
 
     fn level(&self) -> Level {
+        let Load { entries, bytes } = self.load();
         Level {
-            events: self.room.entries + self.direct.entries,
-            bytes: self.room.bytes + self.direct.bytes,
+            events: entries,
+            bytes,
         }
     }
 
@@ -754,7 +851,7 @@ impl State {
     }
 
     fn push_back(&mut self, entry: Outgoing) {
-        if !matches!(entry, Outgoing::Room(_)) && self.lead == self.queue.len() {
+        if !entry.is_of_room() && self.lead == self.queue.len() {
             self.lead += 1;
         }
         self.queue.push_back(entry);
@@ -770,34 +867,36 @@ impl State {
         self.queue.move_to(taken);
     }
 
+    /// Takes the first entry, and of arrivals the first one.
     fn pop(&mut self) -> Option<Outgoing> {
+        if self.lead == 0 {
+            let event = self.take_oldest_room_event()?;
+            self.find_lead();
+            return Some(Outgoing::Room(event));
+        }
+        self.lead -= 1;
         let entry = self.queue.pop_front()?;
         match &entry {
-            Outgoing::Room(event) => self.room.remove(event.weight()),
-            Outgoing::Direct(event) => self.direct.remove(event.weight()),
-            Outgoing::Own(_) => {}
-            Outgoing::Reply(_) | Outgoing::Missed(_) => self.entries_footprint -= entry.footprint(),
-        }
-        if self.lead > 0 {
-            self.lead -= 1;
-        } else {
-            self.find_lead();
+            Outgoing::Direct(event) => self.direct -= Load::one(event.weight()),
+            _ => self.entries_footprint -= entry.footprint(),
         }
         Some(entry)
     }
 
     /// Drops the oldest room event and notes in its place that it was missed.
     fn drop_oldest_room_event(&mut self) -> bool {
-        if !matches!(self.queue.get(self.lead), Some(Outgoing::Room(_))) {
-            return false;
-        }
-        let Some(Outgoing::Room(event)) = self.queue.remove(self.lead) else {
+        let Some(event) = self.take_oldest_room_event() else {
             return false;
         };
-        self.room.remove(event.weight());
         self.note_missed(self.lead, &event);
         self.find_lead();
         true
+    }
+
+    fn take_oldest_room_event(&mut self) -> Option<Arc<SharedEvent>> {
+        let event = self.queue.take_room_event(self.lead)?;
+        self.room -= Load::one(event.weight());
+        Some(event)
     }
 
     /// Adds `event` to what was missed just before `place`: to the room's last note since the last answer if it
@@ -843,8 +942,7 @@ impl State {
     }
 
     fn find_lead(&mut self) {
-        while matches!(self.queue.get(self.lead), Some(entry) if !matches!(entry, Outgoing::Room(_)))
-        {
+        while matches!(self.queue.get(self.lead), Some(entry) if !entry.is_of_room()) {
             self.lead += 1;
         }
     }
@@ -889,18 +987,54 @@ impl Missed {
 }
 
 impl Load {
+    pub(super) fn one(bytes: usize) -> Self {
+        Self { entries: 1, bytes }
+    }
+
+    /// Of all these together.
+    pub(super) fn of(events: &[Arc<SharedEvent>]) -> Self {
+        Self {
+            entries: events.len(),
+            bytes: events.iter().map(|event| event.weight()).sum(),
+        }
+    }
+
+    /// How much memory it takes, the slots of the queue too.
+    fn footprint(&self) -> usize {
+        self.entries * (SharedEvent::OVERHEAD + Queue::SLOT) + self.bytes
+    }
+
     /// Whether it takes no more memory than `share` with another event of that weight.
     fn shares(&self, weight: usize, share: usize) -> bool {
-        (self.entries + 1) * (SharedEvent::OVERHEAD + Queue::SLOT) + self.bytes + weight <= share
+        (*self + Self::one(weight)).footprint() <= share
     }
 
-    fn add(&mut self, bytes: usize) {
-        self.entries += 1;
-        self.bytes += bytes;
+    /// Whether it is so much, of what an outbox may hold at all or within `share`, that it should wait no longer.
+    pub(super) fn is_much(&self, limits: &OutboxLimits, share: usize) -> bool {
+        let share = share.max(Memory::FLOOR) / PART_THAT_WAITS;
+        self.entries > limits.messages / PART_THAT_WAITS || !self.shares(0, share)
     }
+}
 
-    fn remove(&mut self, bytes: usize) {
-        self.entries -= 1;
-        self.bytes -= bytes;
+impl AddAssign for Load {
+    fn add_assign(&mut self, more: Self) {
+        self.entries += more.entries;
+        self.bytes += more.bytes;
+    }
+}
+
+impl SubAssign for Load {
+    fn sub_assign(&mut self, less: Self) {
+        self.entries -= less.entries;
+        self.bytes -= less.bytes;
+    }
+}
+
+impl Add for Load {
+    type Output = Self;
+
+    fn add(mut self, more: Self) -> Self {
+        self += more;
+        self
     }
 }

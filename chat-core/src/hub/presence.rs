@@ -73,6 +73,9 @@ impl Presence {
 
     pub(crate) fn take_nick(&mut self, nick: Nick) -> Result<(), HubError> {
         self.hub.claim_nick(&nick, self.id, &self.outbox)?;
+        if !self.seats.is_empty() {
+            self.hub.announce_arrivals();
+        }
         let mut wakes = Wakes::default();
         let mut told = Told::across(self.seats.len());
         let mut announced = None;
@@ -124,6 +127,12 @@ impl Presence {
             return Err(HubError::TooManyRoomsForYou { limit });
         }
         let mut reservation = self.hub.reserve(room)?;
+        if old.is_some_and(|old| self.seats[old].is_in_company()) {
+            self.hub.announce_arrivals();
+        } else {
+            reservation.announce_arrivals_elsewhere(&self.hub);
+            self.catch_up();
+        }
         let mut wakes = Wakes::default();
         let left = old.and_then(|old| self.stand_up(old, &mut wakes));
         let entered = loop {
@@ -147,8 +156,9 @@ impl Presence {
 
     pub(crate) fn leave(&mut self, room: &RoomName) -> Result<(), HubError> {
         self.forget_lost_seats();
-        let mut wakes = Wakes::default();
         let position = self.position(room)?;
+        self.hub.announce_arrivals();
+        let mut wakes = Wakes::default();
         let left = self.stand_up(position, &mut wakes);
         self.hub.wake(wakes);
         self.hub.observe(left);
@@ -157,6 +167,9 @@ impl Presence {
 
     /// Leaves all rooms and gives up the nick, and with it the right to come back.
     pub(crate) fn quit(&mut self, reason: Option<Body>) {
+        if !self.seats.is_empty() {
+            self.hub.announce_arrivals();
+        }
         let mut wakes = Wakes::default();
         let mut told = Told::across(self.seats.len());
         let mut announced = None;
@@ -184,6 +197,7 @@ impl Presence {
         body: Body,
     ) -> Result<u64, HubError> {
         let seat = self.seat(room)?;
+        self.hub.announce_arrivals();
         let mut wakes = Wakes::default();
         let started = self.hub.start_of_fan_out();
         let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
@@ -252,6 +266,7 @@ impl Presence {
             at: self.hub.wall_clock(),
         });
         let event = SharedEvent::new(private, self.hub.memory());
+        self.hub.announce_arrivals();
         let mut wakes = Wakes::default();
         let accepted = outbox.push_direct(Arc::clone(&event), &mut wakes);
         self.hub.wake(wakes);
@@ -273,6 +288,7 @@ impl Presence {
         if takes > self.hub.memory().share() {
             return Err(HubError::NoMemory);
         }
+        self.hub.announce_arrivals();
         let mut wakes = Wakes::default();
         let set = self.seat(room)?.set_topic(self.id, topic, &mut wakes)?;
         self.hub.wake(wakes);
@@ -282,6 +298,7 @@ impl Presence {
 
     /// Lets another outbox hear what this one would have heard, from after the numbers in `seen` on.
     pub(crate) fn move_to(&mut self, outbox: &Arc<Outbox>, seen: &[(RoomName, u64)]) {
+        self.hub.announce_arrivals();
         let mut wakes = Wakes::default();
         let old = std::mem::replace(&mut self.outbox, Arc::clone(outbox));
         // Before new ones can come.
@@ -336,7 +353,21 @@ impl Presence {
     }
 
     pub(crate) fn occupants(&self, room: &RoomName) -> Result<Vec<Occupant>, HubError> {
-        Ok(self.room(room)?.occupants())
+        let mut wakes = Wakes::default();
+        let occupants = self.seat(room)?.occupants(self.id, &mut wakes);
+        self.hub.wake(wakes);
+        occupants
+    }
+
+    /// Queues who came into its rooms and was not announced yet.
+    pub(crate) fn catch_up(&self) {
+        if self.hub.has_unannounced() {
+            let mut wakes = Wakes::default();
+            for seat in &self.seats {
+                seat.catch_up(self.id, &mut wakes);
+            }
+            self.hub.wake(wakes);
+        }
     }
 
     /// Sends the peer an answer that tells what a room is like.
@@ -345,6 +376,7 @@ impl Presence {
         room: &RoomName,
         encode: impl FnOnce(RoomView<'_>) -> Box<[u8]>,
     ) -> Result<(), HubError> {
+        self.catch_up();
         let mut wakes = Wakes::default();
         self.seat(room)?.reply(self.id, encode, &mut wakes)?;
         self.hub.wake(wakes);

@@ -5,8 +5,9 @@ use std::time::SystemTime;
 
 use slab::Slab;
 
+use super::arrivals::{Place, Unannounced};
 use super::error::HubError;
-use super::outbox::{Outbox, Wakes};
+use super::outbox::{Outbox, Wakes, When};
 use crate::event::{CloseReason, Event, Missed, SessionId, SharedEvent, Who};
 use crate::memory::{Charge, Memory};
 use crate::message::{Body, Message, MessageKind};
@@ -86,13 +87,15 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct State {
     members: Slab<Member>,
+    /// Before whatever else happens, they are announced to everyone.
+    unannounced: Unannounced,
     last_number: u64,
     memory: RoomMemory,
     /// Of the slots of `memory`.
     charge: Charge,
     /// The event that set the topic, which counts its memory.
     topic: Option<Arc<SharedEvent>>,
-    listeners: Slab<Arc<Outbox>>,
+    listeners: Slab<Listener>,
     /// Whether the program has closed it. Nobody can come in any more.
     closed: bool,
 }
@@ -103,6 +106,26 @@ pub(crate) struct Member {
     pub(crate) who: Who,
     pub(crate) role: Role,
     pub(crate) outbox: Arc<Outbox>,
+    /// It was told of all who came before this place.
+    knows: Place,
+}
+
+impl Member {
+    pub(super) fn new(who: Who, role: Role, outbox: &Arc<Outbox>) -> Self {
+        Self {
+            who,
+            role,
+            outbox: Arc::clone(outbox),
+            knows: 0,
+        }
+    }
+}
+
+/// Somebody who hears what members hear.
+#[derive(Debug)]
+struct Listener {
+    outbox: Arc<Outbox>,
+    knows: Place,
 }
 
 /// Where a member sits in its room.
@@ -133,6 +156,7 @@ impl Room {
             memory: Arc::clone(memory),
             state: Mutex::new(State {
                 members: Slab::new(),
+                unannounced: Unannounced::new(memory),
                 last_number: 0,
                 memory: RoomMemory::new(limits),
                 charge: Charge::new(memory),
@@ -143,11 +167,10 @@ impl Room {
         }
     }
 
-    /// Seats a member and announces it to everyone, itself included; `None` if the room was closed
-    /// meanwhile.
+    /// Seats a member and tells it; `None` if the room was closed meanwhile. The others may be told a moment later.
     pub(crate) fn join(
         self: &Arc<Self>,
-        member: Member,
+        mut member: Member,
         wakes: &mut Wakes,
     ) -> Option<(Seat, Arc<SharedEvent>)> {
         let event = self.event(Event::Joined {
@@ -158,8 +181,17 @@ impl Room {
         if state.closed {
             return None;
         }
+        let is_alone = state.members.is_empty() && state.listeners.is_empty();
+        state.unannounced.push(Arc::clone(&event));
+        member.knows = state.unannounced.end();
+        member.outbox.push_own(Arc::clone(&event), wakes);
+        let are_many = state.unannounced.are_many(member.outbox.limits());
         let key = state.members.insert(member);
-        state.announce(&event, key, wakes);
+        if are_many || is_alone {
+            self.announce_arrivals(&mut state, When::Now, wakes);
+        } else if state.unannounced.need_promise() {
+            wakes.announce_later(Arc::clone(self));
+        }
         let seat = Seat {
             room: Arc::clone(self),
             key,
@@ -167,11 +199,48 @@ impl Room {
         Some((seat, event))
     }
 
+    /// Tells everyone who came, as was promised to be done after a moment.
+    pub(super) fn announce_at_last(&self, wakes: &mut Wakes) {
+        self.keep_promise(When::Now, wakes);
+    }
+
+    /// The same before that moment, so that something else comes after it: nobody is woken earlier for it.
+    pub(super) fn announce_first(&self, wakes: &mut Wakes) {
+        self.keep_promise(When::Soon, wakes);
+    }
+
+    fn keep_promise(&self, when: When, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        state.unannounced.keep_promise();
+        self.announce_arrivals(&mut state, when, wakes);
+    }
+
+    /// Whether anybody hears what happens here.
+    pub(super) fn is_heard(&self) -> bool {
+        let state = self.lock();
+        !state.members.is_empty() || !state.listeners.is_empty()
+    }
+
     /// Lets `outbox` hear everything that is said and happens from now on; `None` if the room was closed
     /// meanwhile. Returns what ends it.
     pub(crate) fn listen(&self, outbox: Arc<Outbox>) -> Option<usize> {
         let mut state = self.lock();
-        (!state.closed).then(|| state.listeners.insert(outbox))
+        let knows = state.unannounced.end();
+        (!state.closed).then(|| state.listeners.insert(Listener { outbox, knows }))
+    }
+
+    /// Tells whoever listens who came and was not announced yet.
+    pub(crate) fn tell_listener(&self, key: usize, wakes: &mut Wakes) {
+        let mut state = self.lock();
+        let end = state.unannounced.end();
+        let Some(listener) = state.listeners.get_mut(key) else {
+            return;
+        };
+        let knows = std::mem::replace(&mut listener.knows, end);
+        let outbox = Arc::clone(&listener.outbox);
+        for event in state.unannounced.since(knows) {
+            outbox.push_room(event, wakes);
+        }
     }
 
     /// Ends what [`listen`](Room::listen) began.
@@ -188,7 +257,7 @@ impl Room {
         clock: impl FnOnce() -> SystemTime,
         wakes: &mut Wakes,
     ) -> Option<(u64, Arc<SharedEvent>)> {
-        let mut state = self.lock();
+        let mut state = self.lock_announced(When::Now, wakes);
         if state.closed {
             return None;
         }
@@ -203,7 +272,7 @@ impl Room {
         topic: Option<Body>,
         wakes: &mut Wakes,
     ) -> Option<Arc<SharedEvent>> {
-        let mut state = self.lock();
+        let mut state = self.lock_announced(When::Now, wakes);
         (!state.closed).then(|| state.set_topic(&self.name, who, topic, usize::MAX, wakes))
     }
 
@@ -215,7 +284,7 @@ impl Room {
         reason: Option<Body>,
         wakes: &mut Wakes,
     ) -> Option<Arc<SharedEvent>> {
-        let mut state = self.lock();
+        let mut state = self.lock_announced(When::Now, wakes);
         let mut members = state.members.iter();
         let (key, member) = members.find(|(_, member)| member.who.nick == *nick)?;
         let event = self.event(Event::Kicked {
@@ -239,7 +308,7 @@ impl Room {
             room: self.name.clone(),
             reason,
         });
-        let mut state = self.lock();
+        let mut state = self.lock_announced(When::Now, wakes);
         state.closed = true;
         let members = std::mem::take(&mut state.members);
         let count = members.len();
@@ -249,28 +318,20 @@ impl Room {
             member.outbox.note_eviction();
         }
         for (_, listener) in std::mem::take(&mut state.listeners) {
-            listener.push_own(Arc::clone(&event), wakes);
-            listener.close(CloseReason::Quit.into(), wakes);
+            listener.outbox.push_own(Arc::clone(&event), wakes);
+            listener.outbox.close(CloseReason::Quit.into(), wakes);
         }
         (count, event)
     }
 
-    /// Returns when whatever was being said has reached everyone.
-    pub(crate) fn settle(&self) {
-        drop(self.lock());
+    /// Returns when whatever has happened or was being said has reached everyone.
+    pub(crate) fn settle(&self, wakes: &mut Wakes) {
+        drop(self.lock_announced(When::Now, wakes));
     }
 
     /// The members by nick.
     pub(crate) fn occupants(&self) -> Vec<Occupant> {
-        let state = self.lock();
-        let occupant = |(_, member): (_, &Member)| Occupant {
-            nick: member.who.nick.clone(),
-            role: member.role,
-        };
-        let mut occupants: Vec<_> = state.members.iter().map(occupant).collect();
-        drop(state);
-        occupants.sort_by(|a, b| a.nick.cmp(&b.nick));
-        occupants
+        sorted(self.lock().occupants())
     }
 
     pub(crate) fn history(&self, range: HistoryRange, count: usize) -> Vec<Arc<SharedEvent>> {
@@ -309,13 +370,38 @@ impl Room {
     pub(super) fn audit(&self) -> (Vec<Arc<SharedEvent>>, usize) {
         let state = self.lock();
         let remembered = state.memory.range(HistoryRange::Latest, usize::MAX);
-        let held = remembered.chain(&state.topic).cloned().collect();
-        (held, state.memory.slots())
+        let unannounced = state.unannounced.since(0);
+        let held = remembered.chain(&state.topic).chain(unannounced);
+        let slots = state.memory.slots() + state.unannounced.slots();
+        (held.cloned().collect(), slots)
     }
 
     #[cfg(test)]
     pub(super) fn is_locked(&self) -> bool {
         self.state.try_lock().is_err()
+    }
+
+    /// Locks it after everyone has been told who came: for all that the members hear of.
+    fn lock_announced(&self, when: When, wakes: &mut Wakes) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        self.announce_arrivals(&mut state, when, wakes);
+        state
+    }
+
+    fn announce_arrivals(&self, state: &mut State, when: When, wakes: &mut Wakes) {
+        let Some(announcement) = state.unannounced.take() else {
+            return;
+        };
+        for (_, member) in state.approach_members() {
+            if let Some(latest) = announcement.since(member.knows) {
+                member.outbox.push_arrivals(latest, when, wakes);
+            }
+        }
+        for (_, listener) in &state.listeners {
+            if let Some(latest) = announcement.since(listener.knows) {
+                listener.outbox.push_arrivals(latest, when, wakes);
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -334,7 +420,7 @@ impl Seat {
         clock: impl FnOnce() -> SystemTime,
         wakes: &mut Wakes,
     ) -> Result<(u64, Arc<SharedEvent>), HubError> {
-        let mut state = self.room.lock();
+        let mut state = self.room.lock_announced(When::Now, wakes);
         let member = state.member(self, session)?;
         if member.outbox.is_hushed() {
             return Err(HubError::Denied(Denial::new("the server is shutting down")));
@@ -350,7 +436,7 @@ impl Seat {
         topic: Option<Body>,
         wakes: &mut Wakes,
     ) -> Result<Arc<SharedEvent>, HubError> {
-        let mut state = self.room.lock();
+        let mut state = self.room.lock_announced(When::Now, wakes);
         let who = state.member(self, session)?.who.clone();
         Ok(state.set_topic(&self.room.name, who, topic, self.key, wakes))
     }
@@ -362,7 +448,8 @@ impl Seat {
         encode: impl FnOnce(RoomView<'_>) -> Box<[u8]>,
         wakes: &mut Wakes,
     ) -> Result<(), HubError> {
-        let state = self.room.lock();
+        let mut state = self.room.lock();
+        state.tell(self, session, wakes)?;
         let member = state.member(self, session)?;
         let bytes = encode(RoomView {
             name: &self.room.name,
@@ -370,6 +457,31 @@ impl Seat {
         });
         member.outbox.push_reply(bytes, wakes);
         Ok(())
+    }
+
+    /// The members by nick, after the session was told of all of them who came.
+    pub(crate) fn occupants(
+        &self,
+        session: SessionId,
+        wakes: &mut Wakes,
+    ) -> Result<Vec<Occupant>, HubError> {
+        let mut state = self.room.lock();
+        state.tell(self, session, wakes)?;
+        let occupants = state.occupants();
+        drop(state);
+        Ok(sorted(occupants))
+    }
+
+    /// Whether anybody else hears what the member does.
+    pub(crate) fn is_in_company(&self) -> bool {
+        let state = self.room.lock();
+        state.members.len() > 1 || !state.listeners.is_empty()
+    }
+
+    /// Tells the session who came and was not announced yet.
+    pub(crate) fn catch_up(&self, session: SessionId, wakes: &mut Wakes) {
+        // Whoever has been taken out of the room is told no more.
+        let _ = self.room.lock().tell(self, session, wakes);
     }
 
     /// Whether it is still the session's.
@@ -385,7 +497,7 @@ impl Seat {
         told: &mut Told,
         wakes: &mut Wakes,
     ) -> Option<Arc<SharedEvent>> {
-        let mut state = self.room.lock();
+        let mut state = self.room.lock_announced(When::Now, wakes);
         let member = state.member_mut(self, session).ok()?;
         let who = Who {
             session,
@@ -402,7 +514,7 @@ impl Seat {
 
     /// Leaves the room, and announces it to everyone, the one who leaves included.
     pub(crate) fn leave(self, session: SessionId, wakes: &mut Wakes) -> Option<Arc<SharedEvent>> {
-        let mut state = self.room.lock();
+        let mut state = self.room.lock_announced(When::Soon, wakes);
         let event = self.room.event(Event::Left {
             room: self.room.name.clone(),
             who: state.member(&self, session).ok()?.who.clone(),
@@ -420,7 +532,7 @@ impl Seat {
         told: &mut Told,
         wakes: &mut Wakes,
     ) -> Option<Arc<SharedEvent>> {
-        let mut state = self.room.lock();
+        let mut state = self.room.lock_announced(When::Soon, wakes);
         let event = self.room.event(Event::Quit {
             room: self.room.name.clone(),
             who: state.member(&self, session).ok()?.who.clone(),
@@ -485,6 +597,30 @@ impl State {
             .ok_or_else(|| HubError::NotIn(seat.room.name.clone()))
     }
 
+    /// Tells the member in `seat`, and nobody else, who came: for an answer that shows them.
+    fn tell(&mut self, seat: &Seat, session: SessionId, wakes: &mut Wakes) -> Result<(), HubError> {
+        let knows = self.member(seat, session)?.knows;
+        let end = self.unannounced.end();
+        if knows < end {
+            let member = self.member_mut(seat, session)?;
+            member.knows = end;
+            let outbox = Arc::clone(&member.outbox);
+            for event in self.unannounced.since(knows) {
+                outbox.push_room(event, wakes);
+            }
+        }
+        Ok(())
+    }
+
+    /// The members, in no order.
+    fn occupants(&self) -> Vec<Occupant> {
+        let occupant = |(_, member): (_, &Member)| Occupant {
+            nick: member.who.nick.clone(),
+            role: member.role,
+        };
+        self.members.iter().map(occupant).collect()
+    }
+
     fn topic(&self) -> Option<&Body> {
         match self.topic.as_ref()?.event() {
             Event::Topic { topic, .. } => topic.as_ref(),
@@ -534,7 +670,7 @@ impl State {
             member.outbox.push_room(&event, wakes);
         }
         for (_, listener) in &self.listeners {
-            listener.push_room(&event, wakes);
+            listener.outbox.push_room(&event, wakes);
         }
         self.memory.push(Arc::clone(&event));
         // No more than the room's share of the memory that is free.
@@ -577,9 +713,7 @@ impl State {
         wakes: &mut Wakes,
     ) {
         let push = match event.event() {
-            Event::Joined { .. } | Event::Left { .. } | Event::Quit { .. } => {
-                Outbox::push_unhurried
-            }
+            Event::Left { .. } | Event::Quit { .. } => Outbox::push_unhurried,
             _ => |outbox: &Arc<Outbox>, event: &_, wakes: &mut _| outbox.push_room(event, wakes),
         };
         for (key, member) in self.approach_members() {
@@ -593,7 +727,12 @@ impl State {
             }
         }
         for (_, listener) in &self.listeners {
-            push(listener, event, wakes);
+            push(&listener.outbox, event, wakes);
         }
     }
+}
+
+fn sorted(mut occupants: Vec<Occupant>) -> Vec<Occupant> {
+    occupants.sort_by(|a, b| a.nick.cmp(&b.nick));
+    occupants
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures::Stream;
 
 use super::Hub;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Wakes};
 use super::room::Room;
 use crate::event::Heard;
 use crate::name::RoomName;
@@ -57,6 +57,11 @@ impl Stream for Subscription {
     type Item = Heard;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
+        if self.hub.has_unannounced() {
+            let mut wakes = Wakes::default();
+            self.room.tell_listener(self.key, &mut wakes);
+            self.hub.wake(wakes);
+        }
         self.outbox.poll_heard(cx)
     }
 }

@@ -55,15 +55,20 @@ fn say(session: &Session, room_name: &str, text: &str) -> u64 {
 
 /// What waits for the session, in short.
 fn hears(session: &Session) -> Vec<String> {
+    session.catch_up();
     let mut taken = Queue::default();
     while session.outbox().take(usize::MAX, &mut taken) {}
-    let describe = |outgoing: &Outgoing| match outgoing {
+    short(taken)
+}
+
+fn short(mut taken: Queue) -> Vec<String> {
+    let describe = |outgoing: Outgoing| match outgoing {
         Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
             describe(event.event())
         }
         outgoing => format!("{outgoing:?}"),
     };
-    taken.iter().map(describe).collect()
+    taken.drain().into_iter().map(describe).collect()
 }
 
 fn describe(event: &Event) -> String {

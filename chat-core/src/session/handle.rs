@@ -2,11 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::CloseReason;
-use crate::hub::{Closing, Outbox, Wakes};
+use crate::hub::{Closing, Hub, Outbox, Wakes};
 
 /// Closes a [`Session`](super::Session) from elsewhere. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SessionHandle {
+    pub(super) hub: Hub,
     pub(super) outbox: Arc<Outbox>,
 }
 
@@ -60,6 +61,8 @@ impl SessionHandle {
     }
 
     fn order(&self, closing: Closing) {
+        // What has happened before the order is still heard.
+        self.hub.announce_arrivals();
         let mut wakes = Wakes::default();
         self.order_quietly(closing, &mut wakes);
         wakes.wake();

@@ -160,6 +160,7 @@ impl Session {
 
     /// As [`hear`](Session::hear), to be polled.
     pub fn poll_hear(&mut self, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
+        self.catch_up();
         self.outbox.poll_heard(cx)
     }
 
@@ -245,6 +246,7 @@ impl Session {
 
     /// Sends the peer bytes of the protocol's own: the answer to a command, behind what is queued.
     pub fn reply(&self, bytes: impl Into<Box<[u8]>>) {
+        self.catch_up();
         let mut wakes = Wakes::default();
         self.outbox.push_reply(bytes.into(), &mut wakes);
         wakes.wake();
@@ -280,6 +282,11 @@ impl Session {
         encode: impl FnOnce(RoomView<'_>) -> B,
     ) -> Result<(), HubError> {
         self.presence.reply_about(room, |room| encode(room).into())
+    }
+
+    /// Queues who came into its rooms and was not announced yet: before anything is taken, and before an answer.
+    pub(crate) fn catch_up(&self) {
+        self.presence.catch_up();
     }
 
     /// From now on the session outlives its connection for a while: others see no leave, and whoever has
@@ -400,6 +407,7 @@ impl Session {
     /// A way to close it from elsewhere.
     pub fn handle(&self) -> SessionHandle {
         SessionHandle {
+            hub: self.hub().clone(),
             outbox: Arc::clone(&self.outbox),
         }
     }

@@ -97,8 +97,11 @@ impl Model {
             };
             match (slow.contains(&id), person.queue.overflowed) {
                 (true, true) => {}
-                (false, false) => person.queue.is_open(),
-                (false, true) => wrong = Some((id, "has more to hear than may wait")),
+                (false, false) => person.queue.is_open(now, &self.limits),
+                (false, true) if person.queue.must_be_known(now) => {
+                    wrong = Some((id, "has more to hear than may wait"));
+                }
+                (false, true) => {}
                 (true, false) => {
                     self.sometimes.count(Sort::ShutForMemory);
                     if person.queue.closing || !person.queue.is_shut() {

@@ -89,6 +89,8 @@ pub(crate) struct Queue {
     has_last_words: bool,
     /// Whether that is because it overflowed.
     pub(crate) overflowed: bool,
+    /// Until when the server may not know that yet: somebody came for whom there was no room, and that may wait a moment.
+    unknown_until: u64,
 }
 
 impl Queue {
@@ -110,6 +112,7 @@ impl Queue {
         if limits.watches_queues() {
             if !self.fits(limits, event.weight) || self.must_be_shut(event.weight, limits) {
                 some.count(Sort::Overflow);
+                self.unknown_until = event.may_wait_until(limits);
                 return self.overflow();
             }
             let in_doubt = self.may_be_shut(event.weight, share);
@@ -139,6 +142,11 @@ impl Queue {
         self.count += 1;
         self.bytes += event.weight;
         self.entries.push_back(Entry::Room(event.clone()));
+    }
+
+    /// Whether the server has to know by now that it overflowed.
+    pub(super) fn must_be_known(&self, now: u64) -> bool {
+        now > self.unknown_until
     }
 
     /// How many events wait, and how much they weigh.
@@ -310,11 +318,11 @@ impl Queue {
         is_shut
     }
 
-    /// All that is there was taken.
-    pub(super) fn is_open(&mut self) {
+    /// All that is there was taken, but perhaps for somebody who came a moment ago.
+    pub(super) fn is_open(&mut self, now: u64, limits: &Limits) {
         for entry in &mut self.entries {
             if let Entry::Room(event) = entry {
-                event.in_doubt = false;
+                event.in_doubt &= now <= event.may_wait_until(limits);
             }
         }
     }
@@ -386,6 +394,16 @@ impl Queue {
             presence: u64::from(event.number.is_none()),
         };
         self.entries.insert(place, Entry::Missed(missed));
+    }
+}
+
+impl RoomEvent {
+    /// Until when the server may not have asked whether there is room for it.
+    fn may_wait_until(&self, limits: &Limits) -> u64 {
+        match self.telling.is_arrival() {
+            true => self.at + limits.presence,
+            false => 0,
+        }
     }
 }
 

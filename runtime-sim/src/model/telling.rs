@@ -90,6 +90,11 @@ impl Telling {
         }
     }
 
+    /// Whether somebody came into a room.
+    pub(super) fn is_arrival(&self) -> bool {
+        matches!(self.json.happening, Happening::Joined { .. })
+    }
+
     pub(super) fn json(&self) -> &Line {
         let json = &self.json;
         json.line

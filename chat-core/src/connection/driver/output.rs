@@ -50,6 +50,7 @@ where
                 return Ok(Output::Exhausted);
             }
             budget.writes -= 1;
+            self.session.catch_up();
             let outbox = &self.outbox;
             // What the stream has no room for is kept.
             let piece = Scratch::OUTPUT.min(outbox.memory().session_share());
@@ -88,6 +89,14 @@ where
             Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
                 tally.deliver(event.event());
                 Delivery::Event(event)
+            }
+            Outgoing::Arrivals(latest) => {
+                for event in latest.events() {
+                    tally.deliver(event.event());
+                    let delivery = Delivery::Event(event);
+                    self.protocol.encode(delivery, &self.session, out);
+                }
+                return;
             }
             Outgoing::Missed(missed) => {
                 tally.miss(missed);

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::{IDLE_CAPACITY, Outgoing};
+use crate::event::SharedEvent;
 
 /// What waits, or was taken, in order. The entry that came to an empty queue is here itself, so that whoever gets one at a
 /// time needs no memory elsewhere.
@@ -83,11 +85,37 @@ impl Queue {
         }
     }
 
-    pub(super) fn remove(&mut self, place: usize) -> Option<Outgoing> {
+    fn get_mut(&mut self, place: usize) -> Option<&mut Outgoing> {
+        match (&mut self.first, place) {
+            (Some(first), 0) => Some(first),
+            (Some(_), place) => self.others.get_mut(place - 1),
+            (None, place) => self.others.get_mut(place),
+        }
+    }
+
+    fn remove(&mut self, place: usize) -> Option<Outgoing> {
         match (&self.first, place) {
             (Some(_), 0) => self.first.take(),
             (Some(_), place) => self.others.remove(place - 1),
             (None, place) => self.others.remove(place),
+        }
+    }
+
+    /// Takes the room event at `place`, and of arrivals there the first one; `None` if something else is there.
+    pub(super) fn take_room_event(&mut self, place: usize) -> Option<Arc<SharedEvent>> {
+        match self.get_mut(place)? {
+            Outgoing::Room(_) => match self.remove(place) {
+                Some(Outgoing::Room(event)) => Some(event),
+                _ => None,
+            },
+            Outgoing::Arrivals(latest) => {
+                let event = latest.take_one();
+                if latest.events().is_empty() {
+                    self.remove(place);
+                }
+                event
+            }
+            _ => None,
         }
     }
 
@@ -124,6 +152,21 @@ impl Queue {
     pub(crate) fn clear(&mut self) {
         self.first = None;
         self.others.clear();
+    }
+
+    /// Empties it; each arrival is an entry of its own.
+    #[cfg(test)]
+    pub(crate) fn drain(&mut self) -> Vec<Outgoing> {
+        let mut entries = Vec::new();
+        while let Some(entry) = self.pop_front() {
+            match entry {
+                Outgoing::Arrivals(latest) => {
+                    entries.extend(latest.events().iter().cloned().map(Outgoing::Room));
+                }
+                entry => entries.push(entry),
+            }
+        }
+        entries
     }
 
     #[cfg(test)]

@@ -10,6 +10,7 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
 use crate::event::{Event, SessionId, Who};
+use crate::hub::arrivals::Unannounced;
 use crate::message::{Body, Message, MessageKind, PrivateMessage};
 use crate::name::{Nick, RoomName};
 
@@ -45,6 +46,13 @@ fn arrival(room_name: &str) -> Arc<SharedEvent> {
             nick: nick(),
         },
     })
+}
+
+/// What somebody is told who knows the first few of so many arrivals.
+fn together(room_name: &str, count: usize, known: u64) -> Option<Latest> {
+    let mut unannounced = Unannounced::new(&Memory::new(usize::MAX));
+    (0..count).for_each(|_| unannounced.push(arrival(room_name)));
+    unannounced.take()?.since(known)
 }
 
 fn private() -> Arc<SharedEvent> {
@@ -101,7 +109,7 @@ fn taking_private_messages_out_leaves_the_rest_in_order() {
 fn take(outbox: &Outbox) -> Vec<String> {
     let mut taken = Queue::default();
     while outbox.take(100, &mut taken) {}
-    taken.iter().map(describe).collect()
+    taken.drain().iter().map(describe).collect()
 }
 
 fn describe(outgoing: &Outgoing) -> String {
@@ -115,6 +123,7 @@ fn describe(outgoing: &Outgoing) -> String {
                 event => format!("{} +", event.room().unwrap().as_str()),
             }
         }
+        Outgoing::Arrivals(_) => unreachable!("each is an entry of its own"),
         Outgoing::Reply(_) => "reply".into(),
         Outgoing::Missed(missed) => {
             let messages = missed
@@ -526,6 +535,8 @@ fn an_empty_outbox_owns_next_to_nothing() {
 enum Step {
     Say(usize),
     Arrive(usize),
+    /// So many come at once, and all but the first few of them are told.
+    ArriveTogether(usize, usize, u64),
     Private,
     Answer,
     /// The session leaves the room and comes back after so many messages.
@@ -537,6 +548,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..3_usize).prop_map(Step::Say),
         2 => (0..3_usize).prop_map(Step::Arrive),
+        2 => (0..3_usize, 0..8_usize, 0..8_u64)
+            .prop_map(|(room, count, known)| Step::ArriveTogether(room, count, known)),
         1 => any::<()>().prop_map(|()| Step::Private),
         1 => any::<()>().prop_map(|()| Step::Answer),
         1 => (0..3_usize, 0..4_u64).prop_map(|(room, missed)| Step::Away(room, missed)),
@@ -554,6 +567,8 @@ pub(crate) struct Ledger {
 /// What an outbox holds, found by looking at everything in it.
 pub(crate) struct Audit {
     pub(crate) events: Vec<Arc<SharedEvent>>,
+    /// How much memory arrivals take beside their events, by where they are, as others may hold them too.
+    pub(crate) arrivals: Vec<(usize, usize)>,
     /// What it holds beside events: its slots, notes and replies.
     pub(crate) own_bytes: usize,
     pub(crate) notes: usize,
@@ -565,6 +580,7 @@ impl Outbox {
         let state = self.lock();
         let mut audit = Audit {
             events: Vec::new(),
+            arrivals: Vec::new(),
             own_bytes: state.queue.slots() * Queue::SLOT,
             notes: 0,
             answers: 0,
@@ -573,6 +589,11 @@ impl Outbox {
             match entry {
                 Outgoing::Room(event) | Outgoing::Direct(event) => {
                     audit.events.push(Arc::clone(event));
+                }
+                Outgoing::Arrivals(latest) => {
+                    let (events, itself) = latest.audit();
+                    audit.events.extend_from_slice(events);
+                    audit.arrivals.push(itself);
                 }
                 Outgoing::Own(event) => {
                     audit.events.push(Arc::clone(event));
@@ -599,7 +620,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 0..200),
     ) {
         const ROOMS: [&str; 3] = ["a", "b", "c"];
-        let outbox = outbox(limit);
+        let outbox = Arc::new(outbox(limit));
         let mut next = [1; 3];
         let mut pushed: [Ledger; 3] = Default::default();
         let mut others = 0;
@@ -615,6 +636,12 @@ proptest! {
                     push(&outbox, &arrival(ROOMS[room]));
                     pushed[room].presence += 1;
                 }
+                Step::ArriveTogether(room, count, known) => {
+                    if let Some(latest) = together(ROOMS[room], count, known) {
+                        pushed[room].presence += latest.events().len() as u64;
+                        outbox.push_arrivals(latest, When::Now, &mut Wakes::default());
+                    }
+                }
                 Step::Private => {
                     others += usize::from(outbox.push_direct(private(), &mut Wakes::default()));
                 }
@@ -629,7 +656,7 @@ proptest! {
             }
             let state = outbox.lock();
             prop_assert!(state.room.entries + state.direct.entries <= limit);
-            let lead = state.queue.iter().take_while(|entry| !matches!(entry, Outgoing::Room(_)));
+            let lead = state.queue.iter().take_while(|entry| !entry.is_of_room());
             prop_assert_eq!(lead.count(), state.lead);
         }
         while outbox.take(usize::MAX, &mut taken) {}
@@ -640,7 +667,8 @@ proptest! {
 
         let mut heard: HashMap<&str, Ledger> = HashMap::new();
         let mut others_heard = 0;
-        for outgoing in taken.iter() {
+        let taken = taken.drain();
+        for outgoing in &taken {
             let (room, numbers, presence) = match outgoing {
                 Outgoing::Room(event) => match event.event() {
                     Event::Message(message) => (&message.room, message.number..=message.number, 0),

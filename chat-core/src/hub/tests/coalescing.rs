@@ -4,7 +4,8 @@ use std::time::Duration;
 use futures::{FutureExt, StreamExt};
 
 use super::*;
-use crate::hub::Rest;
+use crate::event::{CloseReason, Heard};
+use crate::hub::{Rest, RoomView};
 use crate::testing::{Flag, at_once};
 
 /// Somebody in `#rust` whose connection sleeps, and whether it was woken.
@@ -30,6 +31,13 @@ impl Sleeper {
         let waker = Waker::from(Arc::clone(&self.woken));
         let rest = self.session.outbox().fall_asleep(&waker, true);
         assert!(matches!(rest, Rest::Asleep));
+    }
+
+    /// What was queued so far, and nothing that still waits in a room.
+    fn has_queued(&self) -> Vec<String> {
+        let mut taken = Queue::default();
+        while self.session.outbox().take(usize::MAX, &mut taken) {}
+        short(taken)
     }
 
     fn is_woken(&self) -> bool {
@@ -142,4 +150,196 @@ fn what_waits_for_a_subscription_goes_with_it() {
     drop(join(&hub, "alice", &["rust"]));
     drop(rust);
     assert_eq!(hub.memory_used(), 0);
+}
+
+#[test]
+fn everyone_is_told_of_those_who_came_after_them() {
+    let (time, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let [bob, carol, _dave] = ["bob", "carol", "dave"].map(|name| join(&hub, name, &["rust"]));
+    let mut rust = hub.subscribe(&room("rust"));
+    let _erin = join(&hub, "erin", &["rust"]);
+    time.advance(hub.config().presence_delay);
+    let came = |names: &[&str]| -> Vec<_> {
+        names
+            .iter()
+            .map(|name| format!("{name} joins #rust"))
+            .collect()
+    };
+    assert_eq!(alice.has_queued(), came(&["bob", "carol", "dave", "erin"]));
+    assert_eq!(hears(&bob), came(&["bob", "carol", "dave", "erin"]));
+    assert_eq!(hears(&carol), came(&["carol", "dave", "erin"]));
+    let heard = rust.next().now_or_never().flatten().unwrap();
+    assert_eq!(describe(heard.event().unwrap()), "erin joins #rust");
+    assert!(rust.next().now_or_never().is_none());
+}
+
+#[test]
+fn an_answer_that_shows_a_room_comes_after_those_who_are_in_it() {
+    let (time, hub) = a_hub();
+    let mut alice = Sleeper::in_rust(&hub, "alice");
+    let _bob = join(&hub, "bob", &["rust"]);
+    assert_eq!(alice.session.occupants(&room("rust")).unwrap().len(), 2);
+    assert_eq!(alice.has_queued(), ["bob joins #rust"]);
+    let _carol = join(&hub, "carol", &["rust"]);
+    let count = |view: RoomView<'_>| view.member_count().to_string().into_bytes();
+    alice.session.reply_about(&room("rust"), count).unwrap();
+    assert_eq!(alice.has_queued(), ["carol joins #rust", "Reply([51])"]);
+    time.advance(hub.config().presence_delay);
+    assert_eq!(alice.has_queued(), [""; 0], "nobody is announced twice");
+}
+
+#[test]
+fn a_private_message_is_not_heard_before_its_sender_has_come() {
+    let (_, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let bob = join(&hub, "bob", &["rust"]);
+    bob.say_privately(&nick("alice"), body("psst")).unwrap();
+    assert!(alice.is_woken());
+    assert_eq!(alice.has_queued(), ["bob joins #rust", "bob whispers psst"]);
+}
+
+#[test]
+fn a_new_nick_and_a_quit_are_not_heard_before_those_have_come_who_are_meant() {
+    let (_, hub) = a_hub();
+    let mut alice = Sleeper::in_rust(&hub, "alice");
+    alice.session.join(&room("tea")).unwrap();
+    alice.fall_asleep();
+    for again in ["bill", "ben"] {
+        let mut bob = join(&hub, "bob", &["rust", "tea"]);
+        bob.take_nick(nick(again)).unwrap();
+        assert!(alice.is_woken());
+        assert_eq!(
+            alice.has_queued(),
+            [
+                "bob joins #rust".to_owned(),
+                "bob joins #tea".to_owned(),
+                format!("bob becomes {again}"),
+            ]
+        );
+        drop(bob);
+        alice.fall_asleep();
+    }
+    drop(join(&hub, "carol", &["rust", "tea"]));
+    assert_eq!(
+        alice.has_queued(),
+        [
+            "carol joins #rust",
+            "carol joins #tea",
+            "carol quits #rust None"
+        ]
+    );
+}
+
+#[test]
+fn whoever_comes_into_a_large_crowd_of_arrivals_ends_the_wait() {
+    let (_, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let most = hub.config().outbox.messages / 4;
+    let crowd: Vec<_> = (0..most)
+        .map(|n| join(&hub, &format!("guest{n}"), &["rust"]))
+        .collect();
+    assert!(!alice.is_woken());
+    let _last = join(&hub, "last", &["rust"]);
+    assert!(alice.is_woken());
+    assert_eq!(alice.has_queued().len(), crowd.len() + 1);
+}
+
+#[test]
+fn a_hub_that_settles_announces_who_came() {
+    let (_, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let _bob = join(&hub, "bob", &["rust"]);
+    hub.settle();
+    assert!(alice.is_woken());
+    assert_eq!(alice.has_queued(), ["bob joins #rust"]);
+}
+
+#[test]
+fn arrivals_that_do_not_fit_together_make_way_one_by_one() {
+    let (time, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let limit = hub.config().outbox.messages;
+    let talker = join(&hub, "talker", &["rust"]);
+    for _ in 0..limit - 2 {
+        say(&talker, "rust", "hello");
+    }
+    let crowd = ["bob", "carol", "dave"].map(|name| join(&hub, name, &["rust"]));
+    time.advance(hub.config().presence_delay);
+    let queued = alice.has_queued();
+    assert!(queued[0].starts_with("Missed("), "{}", queued[0]);
+    assert!(
+        queued[0].contains("messages: Some((1, 1)), presence: 1"),
+        "{}",
+        queued[0]
+    );
+    assert_eq!(queued[1], "#rust 2 talker: hello");
+    assert_eq!(queued.len(), 1 + limit);
+    assert_eq!(queued[limit], "dave joins #rust");
+    drop(crowd);
+}
+
+#[test]
+fn who_is_in_several_rooms_hears_in_order_what_happens_in_them() {
+    let (time, hub) = a_hub();
+    let mut alice = Sleeper::in_rust(&hub, "alice");
+    alice.session.join(&room("tea")).unwrap();
+    alice.fall_asleep();
+    let _bob = join(&hub, "bob", &["rust"]);
+    let _carol = join(&hub, "carol", &["tea"]);
+    let _dave = join(&hub, "dave", &["rust"]);
+    let erin = join(&hub, "erin", &["tea"]);
+    assert!(!alice.is_woken());
+    time.advance(hub.config().presence_delay);
+    assert!(alice.is_woken());
+    let came = [
+        "bob joins #rust",
+        "carol joins #tea",
+        "dave joins #rust",
+        "erin joins #tea",
+    ];
+    assert_eq!(alice.has_queued(), came);
+    drop(erin);
+}
+
+#[test]
+fn whoever_comes_where_nobody_is_lets_the_others_wait_for_more() {
+    let (time, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let _bob = join(&hub, "bob", &["rust"]);
+    let mut carol = join(&hub, "carol", &["tea"]);
+    carol.switch(&room("tea"), &room("milk")).unwrap();
+    assert_eq!(alice.has_queued(), [""; 0]);
+    carol.switch(&room("milk"), &room("rust")).unwrap();
+    assert_eq!(alice.has_queued(), [""; 0]);
+    time.advance(hub.config().presence_delay);
+    assert_eq!(alice.has_queued(), ["bob joins #rust", "carol joins #rust"]);
+}
+
+#[test]
+fn whoever_is_told_to_go_hears_first_who_came() {
+    let (_, hub) = a_hub();
+    for removed in [false, true] {
+        let alice = Sleeper::in_rust(&hub, "alice");
+        let _bob = join(&hub, "bob", &["rust"]);
+        match removed {
+            true => hub.disconnect(&nick("alice"), None).unwrap(),
+            false => alice.session.handle().close(CloseReason::Quit),
+        }
+        assert!(alice.is_woken());
+        assert_eq!(alice.has_queued(), ["bob joins #rust"]);
+    }
+}
+
+#[test]
+fn a_program_that_looks_hears_at_once_who_came() {
+    let (_, hub) = a_hub();
+    let mut rust = hub.subscribe(&room("rust"));
+    let mut alice = join(&hub, "alice", &["rust"]);
+    let _bob = join(&hub, "bob", &["rust"]);
+    let hears = |heard: Option<Heard>| describe(heard.unwrap().event().unwrap());
+    for expected in ["alice joins #rust", "bob joins #rust"] {
+        assert_eq!(hears(rust.next().now_or_never().flatten()), expected);
+        assert_eq!(hears(alice.hear().now_or_never().flatten()), expected);
+    }
 }

@@ -53,10 +53,11 @@ impl Person {
     }
 
     fn reads(&mut self) -> String {
+        self.session.catch_up();
         let mut taken = Queue::default();
         while self.session.outbox().take(usize::MAX, &mut taken) {}
         let mut out = Vec::new();
-        while let Some(outgoing) = taken.pop_front() {
+        for outgoing in taken.drain() {
             let delivery = match &outgoing {
                 Outgoing::Room(event) | Outgoing::Direct(event) | Outgoing::Own(event) => {
                     Delivery::Event(event)
@@ -66,6 +67,7 @@ impl Person {
                     out.extend_from_slice(bytes);
                     continue;
                 }
+                Outgoing::Arrivals(_) => unreachable!("each is an entry of its own"),
             };
             self.protocol.encode(delivery, &self.session, &mut out);
         }

@@ -52,13 +52,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one message more than the limit",
         file: "hub/outbox.rs",
-        from: r#"load.entries < limits.messages"#,
-        to: r#"load.entries <= limits.messages"#,
+        from: r#"load.entries <= limits.messages"#,
+        to: r#"load.entries <= limits.messages + 1"#,
     },
     Mutant {
         name: "the limit of bytes is no limit",
         file: "hub/outbox.rs",
-        from: r#"load.bytes + weight <= limits.bytes"#,
+        from: r#"load.bytes <= limits.bytes"#,
         to: r#"self.room.bytes <= limits.bytes"#,
     },
     Mutant {
@@ -78,8 +78,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what is taken still counts",
         file: "hub/outbox.rs",
-        from: r#"Outgoing::Room(event) => self.room.remove(event.weight()),"#,
-        to: r#"Outgoing::Room(_) => {}"#,
+        from: r#"        self.room -= Load::one(event.weight());
+"#,
+        to: "",
     },
     Mutant {
         name: "answers that are taken still count",
@@ -218,12 +219,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a switch leaves first and gets lost",
         file: "hub/presence.rs",
-        from: r#"        let mut reservation = self.hub.reserve(room)?;
-        let mut wakes = Wakes::default();
-        let left = old.and_then(|old| self.stand_up(old, &mut wakes));"#,
-        to: r#"        let mut wakes = Wakes::default();
-        let left = old.and_then(|old| self.stand_up(old, &mut wakes));
-        let mut reservation = self.hub.reserve(room)?;"#,
+        from: r#"        let mut reservation = self.hub.reserve(room)?;"#,
+        to: r#"        if let Some(old) = old {
+            let _ = self.stand_up(old, &mut Wakes::default());
+        }
+        let mut reservation = self.hub.reserve(room)?;
+        let old: Option<usize> = None;"#,
     },
     Mutant {
         name: "wakers are dropped",
@@ -356,10 +357,105 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 "#,
     },
     Mutant {
-        name: "who comes and goes is not told of",
+        name: "who goes is not told of",
         file: "hub/coalescing.rs",
-        from: r#"        there.for_each(|outbox| outbox.wake_at_last());"#,
-        to: r#"        drop(there);"#,
+        from: r#"        outboxes.for_each(|outbox| outbox.wake_at_last());"#,
+        to: r#"        drop(outboxes);"#,
+    },
+    Mutant {
+        name: "who comes is not told of",
+        file: "hub/coalescing.rs",
+        from: r#"            room.announce_at_last(&mut wakes);"#,
+        to: r#"            let _ = room;"#,
+    },
+    Mutant {
+        name: "only the first who come are told of in time",
+        file: "hub/arrivals.rs",
+        from: r#"        self.is_promised = false;
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "what is said comes before whoever says it",
+        file: "hub/room.rs",
+        from: r#"        let mut state = self.room.lock_announced(When::Now, wakes);
+        let member = state.member(self, session)?;
+        if member.outbox.is_hushed() {"#,
+        to: r#"        let mut state = self.room.lock();
+        let member = state.member(self, session)?;
+        if member.outbox.is_hushed() {"#,
+    },
+    Mutant {
+        name: "what is said elsewhere comes before who came",
+        file: "hub/mod.rs",
+        from: r#"                .for_each(|room| room.announce_first(&mut wakes));"#,
+        to: r#"                .for_each(|room| wakes.announce_later(Arc::clone(room)));"#,
+    },
+    Mutant {
+        name: "who comes elsewhere comes before who came",
+        file: "hub/mod.rs",
+        from: r#"        if self.room.is_heard() {"#,
+        to: r#"        if false {"#,
+    },
+    Mutant {
+        name: "an answer comes before who came",
+        file: "session/mod.rs",
+        from: r#"        self.catch_up();
+        let mut wakes = Wakes::default();
+        self.outbox.push_reply"#,
+        to: r#"        let mut wakes = Wakes::default();
+        self.outbox.push_reply"#,
+    },
+    Mutant {
+        name: "what makes way makes way before who came",
+        file: "connection/driver/output.rs",
+        from: r#"            self.session.catch_up();
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "whoever asks is told twice who came",
+        file: "hub/room.rs",
+        from: r#"            member.knows = end;
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "whoever comes is told of those before it",
+        file: "hub/arrivals.rs",
+        from: r#"        let next = place.saturating_sub(self.start);"#,
+        to: r#"        let next = place.saturating_sub(self.start).min(0);"#,
+    },
+    Mutant {
+        name: "who came together makes way together",
+        file: "hub/outbox/queue.rs",
+        from: r#"                if latest.events().is_empty() {
+                    self.remove(place);
+                }"#,
+        to: r#"                self.remove(place);"#,
+    },
+    Mutant {
+        name: "arrivals count as one",
+        file: "hub/outbox.rs",
+        from: r#"            state.room += load;
+"#,
+        to: r#"            state.room += Load { entries: 1, ..load };
+"#,
+    },
+    Mutant {
+        name: "whoever is closed does not hear who came",
+        file: "connection/driver.rs",
+        from: r#"        self.session.catch_up();
+        // Whether"#,
+        to: r#"        // Whether"#,
+    },
+    Mutant {
+        name: "a subscription hears who came before it",
+        file: "hub/room.rs",
+        from: r#"        let knows = state.unannounced.end();
+        (!state.closed)"#,
+        to: r#"        let knows = 0;
+        (!state.closed)"#,
     },
     Mutant {
         name: "an alarm is set once",
@@ -768,7 +864,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a subscription outlives its room",
         file: "hub/room.rs",
-        from: r#"            listener.close(CloseReason::Quit.into(), wakes);
+        from: r#"            listener.outbox.close(CloseReason::Quit.into(), wakes);
 "#,
         to: "",
     },
@@ -782,7 +878,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a subscription hears messages only",
         file: "hub/room.rs",
         from: r#"        for (_, listener) in &self.listeners {
-            push(listener, event, wakes);
+            push(&listener.outbox, event, wakes);
         }
 "#,
         to: "",
@@ -920,8 +1016,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "an outbox holds more than its share of memory",
         file: "hub/outbox.rs",
-        from: r#"(load.shares(weight, share) || self.room.entries == 0)"#,
-        to: r#"(load.shares(weight, share) || share > 0)"#,
+        from: r#"load.footprint() <= share"#,
+        to: r#"share > 0"#,
     },
     Mutant {
         name: "an outbox has no floor",

@@ -1,0 +1,184 @@
+//! Those who came into a room and were not announced yet: whoever comes within a moment is announced together, as one
+//! entry of each outbox.
+
+use std::sync::Arc;
+
+use super::config::OutboxLimits;
+use super::outbox::Load;
+use crate::event::SharedEvent;
+use crate::memory::{Charge, Memory};
+
+/// Arrivals in one room that followed each other, shared by everyone who is told of them.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    events: Box<[Arc<SharedEvent>]>,
+    load: Load,
+    /// Of itself; events count their own.
+    _charge: Charge,
+}
+
+impl Arrivals {
+    /// How much memory so many take.
+    const fn footprint(events: usize) -> usize {
+        size_of::<Self>() + 16 + events * size_of::<Arc<SharedEvent>>()
+    }
+}
+
+/// What one member is told of [`Arrivals`]: all, or those after its own, and less once some have been taken.
+#[derive(Clone, Debug)]
+pub(crate) struct Latest {
+    arrivals: Arc<Arrivals>,
+    next: u32,
+}
+
+impl Latest {
+    /// Those that are left.
+    pub(crate) fn events(&self) -> &[Arc<SharedEvent>] {
+        &self.arrivals.events[self.next as usize..]
+    }
+
+    /// What they count towards the limits of an outbox.
+    pub(super) fn load(&self) -> Load {
+        match self.next {
+            0 => self.arrivals.load,
+            _ => Load::of(self.events()),
+        }
+    }
+
+    /// How much may be held for them to be kept, as it was when the last of them came.
+    pub(super) fn share(&self) -> usize {
+        self.events().last().map_or(0, |event| event.share())
+    }
+
+    /// All events that it holds on to, and where it is and how much memory it takes itself.
+    #[cfg(test)]
+    pub(super) fn audit(&self) -> (&[Arc<SharedEvent>], (usize, usize)) {
+        let events = &self.arrivals.events;
+        let place = Arc::as_ptr(&self.arrivals) as usize;
+        (events, (place, Arrivals::footprint(events.len())))
+    }
+
+    /// Takes the first one that is left.
+    pub(super) fn take_one(&mut self) -> Option<Arc<SharedEvent>> {
+        let event = Arc::clone(self.events().first()?);
+        self.next += 1;
+        Some(event)
+    }
+}
+
+/// A place in the order of those who ever came into a room.
+pub(super) type Place = u64;
+
+/// Who came and is still to be announced.
+#[derive(Debug)]
+pub(super) struct Unannounced {
+    events: Vec<Arc<SharedEvent>>,
+    load: Load,
+    /// The place of the first of them: how many were announced before.
+    start: Place,
+    /// Whether somebody has promised to announce them soon.
+    is_promised: bool,
+    /// Of the list.
+    charge: Charge,
+}
+
+impl Unannounced {
+    pub(super) fn new(memory: &Arc<Memory>) -> Self {
+        Self {
+            events: Vec::new(),
+            load: Load::default(),
+            start: 0,
+            is_promised: false,
+            charge: Charge::new(memory),
+        }
+    }
+
+    /// The place of whoever comes next: those who are there have heard, or will, of all before it.
+    pub(super) fn end(&self) -> Place {
+        self.start + self.events.len() as Place
+    }
+
+    pub(super) fn push(&mut self, event: Arc<SharedEvent>) {
+        self.load += Load::one(event.weight());
+        self.events.push(event);
+        self.count();
+    }
+
+    /// Those at `place` and after it.
+    pub(super) fn since(&self, place: Place) -> &[Arc<SharedEvent>] {
+        &self.events[self.index(place)..]
+    }
+
+    /// Whether there are so many that they should wait no longer: an outbox would be a good part full.
+    pub(super) fn are_many(&self, limits: &OutboxLimits) -> bool {
+        let share = self.events.last().map_or(0, |event| event.share());
+        self.load.is_much(limits, share)
+    }
+
+    /// Whether nobody has promised yet to announce them; who is told so promises it.
+    #[must_use]
+    pub(super) fn need_promise(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_promised, true)
+    }
+
+    /// The promise is being kept.
+    pub(super) fn keep_promise(&mut self) {
+        self.is_promised = false;
+    }
+
+    /// Takes them, to be announced; `None` if there is nobody.
+    pub(super) fn take(&mut self) -> Option<Announcement> {
+        if self.events.is_empty() {
+            return None;
+        }
+        let start = self.start;
+        self.start = self.end();
+        let load = std::mem::take(&mut self.load);
+        let events = std::mem::take(&mut self.events).into_boxed_slice();
+        self.count();
+        let mut charge = Charge::new(self.charge.memory());
+        charge.set(Arrivals::footprint(events.len()));
+        let arrivals = Arrivals {
+            events,
+            load,
+            _charge: charge,
+        };
+        Some(Announcement {
+            start,
+            arrivals: Arc::new(arrivals),
+        })
+    }
+
+    fn index(&self, place: Place) -> usize {
+        place.saturating_sub(self.start) as usize
+    }
+
+    fn count(&mut self) {
+        self.charge
+            .set(self.events.capacity() * size_of::<Arc<SharedEvent>>());
+    }
+
+    /// How much memory it has counted.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> usize {
+        self.events.capacity() * size_of::<Arc<SharedEvent>>()
+    }
+}
+
+/// Arrivals, from a place on.
+pub(super) struct Announcement {
+    start: Place,
+    arrivals: Arc<Arrivals>,
+}
+
+impl Announcement {
+    /// What somebody is told who has heard of all before `place`; `None` if that is nothing.
+    pub(super) fn since(&self, place: Place) -> Option<Latest> {
+        let next = place.saturating_sub(self.start);
+        let is_new = next < self.arrivals.events.len() as Place;
+        is_new.then(|| Latest {
+            arrivals: Arc::clone(&self.arrivals),
+            next: next as u32,
+        })
+    }
+}
