@@ -115,10 +115,10 @@ impl Unannounced {
         self.load.is_much(limits, share)
     }
 
-    /// Whether nobody has promised yet to announce them; who is told so promises it.
+    /// Whether there is somebody to announce, and nobody has promised yet to do it; who is told so promises it.
     #[must_use]
     pub(super) fn need_promise(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_promised, true)
+        !self.events.is_empty() && !std::mem::replace(&mut self.is_promised, true)
     }
 
     /// The promise is being kept.

@@ -52,8 +52,8 @@ pub struct HubConfig {
     pub decision_timeout: Duration,
     /// How long members may have to wait for the news that others came or went, so that what happens within that
     /// time is one write to each of them: when everybody comes back after a restart, that is most of what a server
-    /// does. In its room nothing overtakes it: a message that comes meanwhile takes it along. Nor does anything that those
-    /// who came do elsewhere: write to somebody alone, take another nick, go. Zero tells it at once. Default: ten milliseconds.
+    /// does. Nothing overtakes it: a message that comes meanwhile takes it along. Zero tells it at once. Default: ten
+    /// milliseconds.
     pub presence_delay: Duration,
 }
 

@@ -217,7 +217,7 @@ impl Hub {
         }
     }
 
-    /// Whether somebody has come into any room who was not announced to everyone there yet.
+    /// Whether somebody has come into any room who was not announced to everyone there yet, or is just being announced.
     pub(crate) fn has_unannounced(&self) -> bool {
         self.shared.coalescing.has_rooms()
     }
@@ -232,10 +232,11 @@ impl Hub {
     fn announce_arrivals_but_in(&self, room: Option<&Arc<room::Room>>) {
         if self.has_unannounced() {
             let mut wakes = Wakes::default();
-            let rooms = self.shared.coalescing.take_rooms_but(room);
+            let rooms = self.shared.coalescing.take_rooms(room);
             rooms
                 .iter()
                 .for_each(|room| room.announce_first(&mut wakes));
+            self.shared.coalescing.have_announced();
             self.wake(wakes);
         }
     }

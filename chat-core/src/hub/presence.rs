@@ -74,7 +74,7 @@ impl Presence {
     pub(crate) fn take_nick(&mut self, nick: Nick) -> Result<(), HubError> {
         self.hub.claim_nick(&nick, self.id, &self.outbox)?;
         if !self.seats.is_empty() {
-            self.hub.announce_arrivals();
+            self.announce_arrivals();
         }
         let mut wakes = Wakes::default();
         let mut told = Told::across(self.seats.len());
@@ -168,7 +168,7 @@ impl Presence {
     /// Leaves all rooms and gives up the nick, and with it the right to come back.
     pub(crate) fn quit(&mut self, reason: Option<Body>) {
         if !self.seats.is_empty() {
-            self.hub.announce_arrivals();
+            self.announce_arrivals();
         }
         let mut wakes = Wakes::default();
         let mut told = Told::across(self.seats.len());
@@ -266,7 +266,7 @@ impl Presence {
             at: self.hub.wall_clock(),
         });
         let event = SharedEvent::new(private, self.hub.memory());
-        self.hub.announce_arrivals();
+        self.announce_arrivals();
         let mut wakes = Wakes::default();
         let accepted = outbox.push_direct(Arc::clone(&event), &mut wakes);
         self.hub.wake(wakes);
@@ -365,6 +365,19 @@ impl Presence {
             let mut wakes = Wakes::default();
             for seat in &self.seats {
                 seat.catch_up(self.id, &mut wakes);
+            }
+            self.hub.wake(wakes);
+        }
+    }
+
+    /// Lets everyone hear who came before they hear what it does outside of one room, and that it came itself even if somebody else
+    /// is just about to announce that.
+    fn announce_arrivals(&self) {
+        self.hub.announce_arrivals();
+        if self.hub.has_unannounced() {
+            let mut wakes = Wakes::default();
+            for seat in &self.seats {
+                seat.announce_arrivals(&mut wakes);
             }
             self.hub.wake(wakes);
         }

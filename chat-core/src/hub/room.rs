@@ -181,13 +181,14 @@ impl Room {
         if state.closed {
             return None;
         }
-        let is_alone = state.members.is_empty() && state.listeners.is_empty();
-        state.unannounced.push(Arc::clone(&event));
+        if state.is_heard() {
+            state.unannounced.push(Arc::clone(&event));
+        }
         member.knows = state.unannounced.end();
         member.outbox.push_own(Arc::clone(&event), wakes);
         let are_many = state.unannounced.are_many(member.outbox.limits());
         let key = state.members.insert(member);
-        if are_many || is_alone {
+        if are_many {
             self.announce_arrivals(&mut state, When::Now, wakes);
         } else if state.unannounced.need_promise() {
             wakes.announce_later(Arc::clone(self));
@@ -217,8 +218,7 @@ impl Room {
 
     /// Whether anybody hears what happens here.
     pub(super) fn is_heard(&self) -> bool {
-        let state = self.lock();
-        !state.members.is_empty() || !state.listeners.is_empty()
+        self.lock().is_heard()
     }
 
     /// Lets `outbox` hear everything that is said and happens from now on; `None` if the room was closed
@@ -472,6 +472,11 @@ impl Seat {
         Ok(sorted(occupants))
     }
 
+    /// Makes sure that everyone in the room has been told who came.
+    pub(crate) fn announce_arrivals(&self, wakes: &mut Wakes) {
+        drop(self.room.lock_announced(When::Soon, wakes));
+    }
+
     /// Whether anybody else hears what the member does.
     pub(crate) fn is_in_company(&self) -> bool {
         let state = self.room.lock();
@@ -595,6 +600,11 @@ impl State {
         member
             .filter(|member| member.who.session == session)
             .ok_or_else(|| HubError::NotIn(seat.room.name.clone()))
+    }
+
+    /// Whether anybody hears what happens.
+    fn is_heard(&self) -> bool {
+        !self.members.is_empty() || !self.listeners.is_empty()
     }
 
     /// Tells the member in `seat`, and nobody else, who came: for an answer that shows them.

@@ -98,7 +98,7 @@ impl Model {
             match (slow.contains(&id), person.queue.overflowed) {
                 (true, true) => {}
                 (false, false) => person.queue.is_open(now, &self.limits),
-                (false, true) if person.queue.must_be_known(now) => {
+                (false, true) if now > person.queue.unknown_until() => {
                     wrong = Some((id, "has more to hear than may wait"));
                 }
                 (false, true) => {}

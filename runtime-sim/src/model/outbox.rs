@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::person::OBEDIENCE;
 use super::sometimes::{Sometimes, Sort};
 use super::telling::{Telling, Tongue, bare};
 use super::{Line, line};
@@ -89,7 +90,7 @@ pub(crate) struct Queue {
     has_last_words: bool,
     /// Whether that is because it overflowed.
     pub(crate) overflowed: bool,
-    /// Until when the server may not know that yet: somebody came for whom there was no room, and that may wait a moment.
+    /// Until when the server may not know that: somebody came for whom there was no room, and that may wait a moment.
     unknown_until: u64,
 }
 
@@ -112,8 +113,7 @@ impl Queue {
         if limits.watches_queues() {
             if !self.fits(limits, event.weight) || self.must_be_shut(event.weight, limits) {
                 some.count(Sort::Overflow);
-                self.unknown_until = event.may_wait_until(limits);
-                return self.overflow();
+                return self.overflow_for(event, limits);
             }
             let in_doubt = self.may_be_shut(event.weight, share);
             return self.keep_room(&RoomEvent {
@@ -128,7 +128,7 @@ impl Queue {
         while !self.fits(limits, event.weight) {
             some.count(Sort::Overflow);
             if limits.disconnect {
-                return self.overflow();
+                return self.overflow_for(event, limits);
             }
             if !self.drop_oldest(some) {
                 some.count(Sort::TooBig);
@@ -144,9 +144,9 @@ impl Queue {
         self.entries.push_back(Entry::Room(event.clone()));
     }
 
-    /// Whether the server has to know by now that it overflowed.
-    pub(super) fn must_be_known(&self, now: u64) -> bool {
-        now > self.unknown_until
+    /// Until when the server may not know that it overflowed.
+    pub(super) fn unknown_until(&self) -> u64 {
+        self.unknown_until
     }
 
     /// How many events wait, and how much they weigh.
@@ -338,6 +338,12 @@ impl Queue {
         }
     }
 
+    /// Overflows for an event of a room.
+    fn overflow_for(&mut self, event: &RoomEvent, limits: &Limits) {
+        self.unknown_until = event.may_wait_until(limits);
+        self.overflow();
+    }
+
     fn overflow(&mut self) {
         self.closing = true;
         self.overflowed = true;
@@ -400,8 +406,8 @@ impl Queue {
 impl RoomEvent {
     /// Until when the server may not have asked whether there is room for it.
     fn may_wait_until(&self, limits: &Limits) -> u64 {
-        match self.telling.is_arrival() {
-            true => self.at + limits.presence,
+        match limits.presence > 0 && self.telling.is_arrival() {
+            true => self.at + limits.presence + OBEDIENCE,
             false => 0,
         }
     }

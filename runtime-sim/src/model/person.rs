@@ -170,7 +170,8 @@ impl Person {
     /// Notes that it is told to close if its queue has overflowed.
     pub(super) fn note_overflow(&mut self, now: u64) {
         if self.queue.overflowed {
-            self.is_ordered(Order::SlowConsumer, now);
+            let known = now.max(self.queue.unknown_until());
+            self.is_ordered(Order::SlowConsumer, known);
         }
     }
 

@@ -376,16 +376,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "",
     },
     Mutant {
-        name: "what is said comes before whoever says it",
-        file: "hub/room.rs",
-        from: r#"        let mut state = self.room.lock_announced(When::Now, wakes);
-        let member = state.member(self, session)?;
-        if member.outbox.is_hushed() {"#,
-        to: r#"        let mut state = self.room.lock();
-        let member = state.member(self, session)?;
-        if member.outbox.is_hushed() {"#,
-    },
-    Mutant {
         name: "what is said elsewhere comes before who came",
         file: "hub/mod.rs",
         from: r#"                .for_each(|room| room.announce_first(&mut wakes));"#,
