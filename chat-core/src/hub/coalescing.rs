@@ -9,7 +9,7 @@ use super::room::Room;
 /// take along what they had to tell.
 #[derive(Debug, Default)]
 pub(super) struct Coalescing {
-    /// Whether some of what waits are rooms, or are just being told: for those who look without the lock.
+    /// Whether some of what waits are rooms: for those who look without the lock.
     has_rooms: AtomicBool,
     waiting: Mutex<Waiting>,
 }
@@ -20,8 +20,6 @@ struct Waiting {
     outboxes: Vec<Weak<Outbox>>,
     /// Those that have arrivals to announce.
     rooms: Vec<Weak<Room>>,
-    /// How many are about to announce what they have [taken out](Coalescing::take_rooms).
-    announcing: usize,
     /// Whether somebody has promised to tell all that.
     is_promised: bool,
 }
@@ -41,14 +39,13 @@ impl Drop for KeptOnDrop {
 impl Shared {
     /// Tells all that has waited so far.
     fn tell_what_waits(&self) {
-        let (rooms, outboxes) = self.coalescing.take_all();
-        for room in rooms.iter().filter_map(Weak::upgrade) {
+        let waiting = self.coalescing.take_all();
+        for room in waiting.rooms.iter().filter_map(Weak::upgrade) {
             let mut wakes = Wakes::default();
             room.announce_at_last(&mut wakes);
             self.wake(wakes);
         }
-        self.coalescing.have_announced();
-        let outboxes = outboxes.iter().filter_map(Weak::upgrade);
+        let outboxes = waiting.outboxes.iter().filter_map(Weak::upgrade);
         outboxes.for_each(|outbox| outbox.wake_at_last());
     }
 }
@@ -74,11 +71,9 @@ impl Coalescing {
         self.has_rooms.load(Ordering::Acquire)
     }
 
-    /// Takes out the rooms that have arrivals to announce, but perhaps for one. Whoever does announces them, and tells when it
-    /// [has](Self::have_announced).
+    /// Takes out the rooms that have arrivals to announce, but perhaps for one.
     pub(super) fn take_rooms(&self, but: Option<&Arc<Room>>) -> Vec<Arc<Room>> {
         let mut waiting = self.waiting();
-        waiting.announcing += 1;
         let mut others = Vec::new();
         waiting.rooms.retain(|waits| match (waits.upgrade(), but) {
             (Some(waits), Some(room)) if Arc::ptr_eq(&waits, room) => true,
@@ -87,24 +82,15 @@ impl Coalescing {
                 false
             }
         });
+        self.has_rooms
+            .store(!waiting.rooms.is_empty(), Ordering::Release);
         others
     }
 
-    /// All that was taken out by the caller has been announced.
-    pub(super) fn have_announced(&self) {
+    fn take_all(&self) -> Waiting {
         let mut waiting = self.waiting();
-        waiting.announcing -= 1;
-        let has_rooms = !waiting.rooms.is_empty() || waiting.announcing > 0;
-        self.has_rooms.store(has_rooms, Ordering::Release);
-    }
-
-    /// Takes out everything. For the rooms there is the same to do.
-    fn take_all(&self) -> (Vec<Weak<Room>>, Vec<Weak<Outbox>>) {
-        let mut waiting = self.waiting();
-        waiting.announcing += 1;
-        waiting.is_promised = false;
-        let rooms = std::mem::take(&mut waiting.rooms);
-        (rooms, std::mem::take(&mut waiting.outboxes))
+        self.has_rooms.store(false, Ordering::Release);
+        std::mem::take(&mut *waiting)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

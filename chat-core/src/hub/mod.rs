@@ -217,7 +217,7 @@ impl Hub {
         }
     }
 
-    /// Whether somebody has come into any room who was not announced to everyone there yet, or is just being announced.
+    /// Whether somebody has come into any room who was not announced to everyone there yet.
     pub(crate) fn has_unannounced(&self) -> bool {
         self.shared.coalescing.has_rooms()
     }
@@ -236,7 +236,6 @@ impl Hub {
             rooms
                 .iter()
                 .for_each(|room| room.announce_first(&mut wakes));
-            self.shared.coalescing.have_announced();
             self.wake(wakes);
         }
     }
@@ -300,9 +299,8 @@ impl Hub {
         token: ResumeToken,
         outbox: Arc<Outbox>,
     ) -> impl Future<Output = Result<Presence, HubError>> + Send + 'static {
-        self.announce_arrivals();
-        let shared = Arc::clone(&self.shared);
-        async move { shared.resumables.claim(token, outbox).await }
+        let hub = self.clone();
+        async move { hub.shared.resumables.claim(&hub, token, outbox).await }
     }
 
     pub(crate) fn move_nick(&self, nick: &Nick, session: SessionId, outbox: &Arc<Outbox>) {

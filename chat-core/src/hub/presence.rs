@@ -374,13 +374,11 @@ impl Presence {
     /// is just about to announce that.
     fn announce_arrivals(&self) {
         self.hub.announce_arrivals();
-        if self.hub.has_unannounced() {
-            let mut wakes = Wakes::default();
-            for seat in &self.seats {
-                seat.announce_arrivals(&mut wakes);
-            }
-            self.hub.wake(wakes);
+        let mut wakes = Wakes::default();
+        for seat in &self.seats {
+            seat.announce_arrivals(&mut wakes);
         }
+        self.hub.wake(wakes);
     }
 
     /// Sends the peer an answer that tells what a room is like.

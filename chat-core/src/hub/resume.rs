@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_listener::Event;
 
+use super::Hub;
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes};
 use super::presence::Presence;
@@ -163,11 +164,14 @@ impl Resumables {
     /// The session of `token`, taken from whichever connection serves it, for the one with `outbox`.
     pub(super) async fn claim(
         &self,
+        hub: &Hub,
         token: ResumeToken,
         outbox: Arc<Outbox>,
     ) -> Result<Presence, HubError> {
         loop {
             let changed = self.changed.listen();
+            // Whoever serves it is ordered to close, and hears before that what has happened.
+            hub.announce_arrivals();
             if let Some(presence) = self.try_claim(token, &outbox)? {
                 return Ok(presence);
             }

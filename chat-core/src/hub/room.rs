@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -81,6 +82,8 @@ impl fmt::Debug for RoomView<'_> {
 pub(crate) struct Room {
     pub(crate) name: RoomName,
     memory: Arc<Memory>,
+    /// Whether somebody has come who was not announced to everyone yet: for those who look without the lock.
+    has_unannounced: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -154,6 +157,7 @@ impl Room {
         Self {
             name,
             memory: Arc::clone(memory),
+            has_unannounced: AtomicBool::new(false),
             state: Mutex::new(State {
                 members: Slab::new(),
                 unannounced: Unannounced::new(memory),
@@ -183,6 +187,7 @@ impl Room {
         }
         if state.is_heard() {
             state.unannounced.push(Arc::clone(&event));
+            self.has_unannounced.store(true, Ordering::Release);
         }
         member.knows = state.unannounced.end();
         member.outbox.push_own(Arc::clone(&event), wakes);
@@ -402,6 +407,8 @@ impl Room {
                 listener.outbox.push_arrivals(latest, when, wakes);
             }
         }
+        // After the pushes.
+        self.has_unannounced.store(false, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -472,9 +479,11 @@ impl Seat {
         Ok(sorted(occupants))
     }
 
-    /// Makes sure that everyone in the room has been told who came.
+    /// Makes sure that everyone in the room has been told who came, also where another thread is about to do that.
     pub(crate) fn announce_arrivals(&self, wakes: &mut Wakes) {
-        drop(self.room.lock_announced(When::Soon, wakes));
+        if self.room.has_unannounced.load(Ordering::Acquire) {
+            drop(self.room.lock_announced(When::Soon, wakes));
+        }
     }
 
     /// Whether anybody else hears what the member does.

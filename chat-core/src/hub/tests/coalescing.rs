@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -342,4 +343,51 @@ fn a_program_that_looks_hears_at_once_who_came() {
         assert_eq!(hears(rust.next().now_or_never().flatten()), expected);
         assert_eq!(hears(alice.hear().now_or_never().flatten()), expected);
     }
+}
+
+#[test]
+fn nobody_is_heard_before_having_come_whatever_others_do_meanwhile() {
+    const THREADS: usize = 4;
+    let times = if cfg!(miri) { 5 } else { 500 };
+    let mut config = HubConfig::default();
+    config.outbox.messages = 8 * THREADS * times;
+    config.outbox.bytes = usize::MAX;
+    config.max_memory = usize::MAX;
+    let hub = hub_with(config);
+    let alice = join(&hub, "alice", &["rust", "tea"]);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let hub = &hub;
+            scope.spawn(move || {
+                for time in 0..times {
+                    let name = format!("n{thread}x{time}");
+                    let mut somebody = join(hub, &name, &["rust", "tea"]);
+                    somebody
+                        .say_privately(&nick("alice"), body("psst"))
+                        .unwrap();
+                    somebody.take_nick(nick(&format!("m{name}"))).unwrap();
+                }
+            });
+        }
+    });
+    let mut steps: BTreeMap<String, usize> = BTreeMap::new();
+    for heard in hears(&alice) {
+        let (who, what) = heard.split_once(' ').unwrap();
+        if who == "alice" {
+            continue;
+        }
+        let name = who.trim_start_matches('m');
+        let step = match what.split_once(' ').map_or(what, |(verb, _)| verb) {
+            "joins" => 0..2,
+            "whispers" => 2..3,
+            "becomes" => 3..4,
+            "quits" => 4..5,
+            _ => panic!("{heard}"),
+        };
+        let at = steps.entry(name.to_owned()).or_default();
+        assert!(step.contains(at), "{heard} is number {at} of {name}");
+        *at += 1;
+    }
+    assert_eq!(steps.len(), THREADS * times);
+    assert!(steps.values().all(|&at| at == 5));
 }
