@@ -14,17 +14,28 @@ pub(crate) struct Arrivals {
     events: Box<[Arc<SharedEvent>]>,
     load: Load,
     /// Of itself; events count their own.
-    _charge: Charge,
+    charge: Charge,
 }
 
 impl Arrivals {
+    fn new(events: Box<[Arc<SharedEvent>]>, memory: &Arc<Memory>) -> Arc<Self> {
+        let mut charge = Charge::new(memory);
+        charge.set(Self::footprint(events.len()));
+        Arc::new(Self {
+            load: Load::of(&events),
+            events,
+            charge,
+        })
+    }
+
     /// How much memory so many take.
     const fn footprint(events: usize) -> usize {
         size_of::<Self>() + 16 + events * size_of::<Arc<SharedEvent>>()
     }
 }
 
-/// What one member is told of [`Arrivals`]: all, or those after its own, and less once some have been taken.
+/// What one member is told of [`Arrivals`]: all, or those after its own, and less once some have been taken. It holds on to no more
+/// than twice as many as that.
 #[derive(Clone, Debug)]
 pub(crate) struct Latest {
     arrivals: Arc<Arrivals>,
@@ -62,7 +73,17 @@ impl Latest {
     pub(super) fn take_one(&mut self) -> Option<Arc<SharedEvent>> {
         let event = Arc::clone(self.events().first()?);
         self.next += 1;
+        self.let_go();
         Some(event)
+    }
+
+    /// Keeps those that are left by itself where they are the lesser part.
+    fn let_go(&mut self) {
+        let left = self.events();
+        if 2 * left.len() < self.arrivals.events.len() && !left.is_empty() {
+            self.arrivals = Arrivals::new(left.into(), self.arrivals.charge.memory());
+            self.next = 0;
+        }
     }
 }
 
@@ -133,19 +154,12 @@ impl Unannounced {
         }
         let start = self.start;
         self.start = self.end();
-        let load = std::mem::take(&mut self.load);
+        self.load = Load::default();
         let events = std::mem::take(&mut self.events).into_boxed_slice();
         self.count();
-        let mut charge = Charge::new(self.charge.memory());
-        charge.set(Arrivals::footprint(events.len()));
-        let arrivals = Arrivals {
-            events,
-            load,
-            _charge: charge,
-        };
         Some(Announcement {
             start,
-            arrivals: Arc::new(arrivals),
+            arrivals: Arrivals::new(events, self.charge.memory()),
         })
     }
 
@@ -176,9 +190,13 @@ impl Announcement {
     pub(super) fn since(&self, place: Place) -> Option<Latest> {
         let next = place.saturating_sub(self.start);
         let is_new = next < self.arrivals.events.len() as Place;
-        is_new.then(|| Latest {
-            arrivals: Arc::clone(&self.arrivals),
-            next: next as u32,
+        is_new.then(|| {
+            let mut latest = Latest {
+                arrivals: Arc::clone(&self.arrivals),
+                next: next as u32,
+            };
+            latest.let_go();
+            latest
         })
     }
 }

@@ -1,9 +1,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::Shared;
 use super::outbox::{Outbox, Wakes};
 use super::room::Room;
+use super::{Shared, WeakHub};
 
 /// What is to be told a moment later, so that more of its kind can join it. Connections and rooms that go away meanwhile
 /// take along what they had to tell.
@@ -26,12 +26,12 @@ struct Waiting {
 
 /// Tells all that has waited when it is dropped: so does a runtime that drops the task which was to do it, as nobody
 /// else would from then on.
-pub(super) struct KeptOnDrop(pub(super) Weak<Shared>);
+pub(super) struct KeptOnDrop(pub(super) WeakHub);
 
 impl Drop for KeptOnDrop {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.tell_what_waits();
+        if let Some(hub) = self.0.upgrade() {
+            hub.shared.tell_what_waits();
         }
     }
 }

@@ -26,7 +26,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use builder::HubBuilder;
@@ -99,6 +99,17 @@ pub struct RoomSummary {
     pub members: usize,
 }
 
+/// A hub, without keeping it.
+#[derive(Clone)]
+pub(crate) struct WeakHub(Weak<Shared>);
+
+impl WeakHub {
+    /// The hub, if anybody keeps it.
+    pub(crate) fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(|shared| Hub { shared })
+    }
+}
+
 impl Hub {
     /// A hub with no rooms and nobody in it, where everything is allowed. It dates messages by the
     /// runtime's wall clock.
@@ -147,6 +158,11 @@ impl Hub {
     /// How it was configured.
     pub fn config(&self) -> &HubConfig {
         &self.shared.config
+    }
+
+    /// The same hub, which is gone once nobody else keeps it.
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.shared))
     }
 
     pub(crate) fn wall_clock(&self) -> SystemTime {
@@ -205,16 +221,16 @@ impl Hub {
         } else {
             outboxes = wakes.take_later();
         }
-        self.shared.wake(wakes);
         if self.shared.coalescing.add(&outboxes, &rooms) {
             let delay = self.shared.runtime.sleep(delay);
-            let promise = KeptOnDrop(Arc::downgrade(&self.shared));
+            let promise = KeptOnDrop(self.downgrade());
             let keep = async move {
                 delay.await;
                 drop(promise);
             };
             self.shared.runtime.spawn(keep).detach();
         }
+        self.shared.wake(wakes);
     }
 
     /// Whether somebody has come into any room who was not announced to everyone there yet.

@@ -68,6 +68,7 @@ impl Outgoing {
         match self {
             Self::Room(event) | Self::Direct(event) | Self::Own(event) => Some(Heard::Event(event)),
             Self::Missed(missed) => Some(Heard::Missed(*missed)),
+            // Arrivals are taken one by one.
             Self::Arrivals(_) | Self::Reply(_) => None,
         }
     }

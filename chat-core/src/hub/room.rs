@@ -289,12 +289,14 @@ impl Room {
         reason: Option<Body>,
         wakes: &mut Wakes,
     ) -> Option<Arc<SharedEvent>> {
-        let mut state = self.lock_announced(When::Now, wakes);
+        let mut state = self.lock();
         let mut members = state.members.iter();
         let (key, member) = members.find(|(_, member)| member.who.nick == *nick)?;
+        let who = member.who.clone();
+        self.announce_arrivals(&mut state, When::Now, wakes);
         let event = self.event(Event::Kicked {
             room: self.name.clone(),
-            who: member.who.clone(),
+            who,
             reason,
         });
         state.announce(&event, key, wakes);
@@ -412,7 +414,7 @@ impl Room {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in this module can panic while it holds the lock, and an answer that does has changed nothing.
+        // Nothing in this module can panic while it holds the lock, and an answer that does leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -427,12 +429,13 @@ impl Seat {
         clock: impl FnOnce() -> SystemTime,
         wakes: &mut Wakes,
     ) -> Result<(u64, Arc<SharedEvent>), HubError> {
-        let mut state = self.room.lock_announced(When::Now, wakes);
+        let mut state = self.room.lock();
         let member = state.member(self, session)?;
         if member.outbox.is_hushed() {
             return Err(HubError::Denied(Denial::new("the server is shutting down")));
         }
         let sender = member.who.nick.clone();
+        self.room.announce_arrivals(&mut state, When::Now, wakes);
         Ok(state.publish(&self.room.name, sender, kind, body, clock, wakes))
     }
 
@@ -443,8 +446,9 @@ impl Seat {
         topic: Option<Body>,
         wakes: &mut Wakes,
     ) -> Result<Arc<SharedEvent>, HubError> {
-        let mut state = self.room.lock_announced(When::Now, wakes);
+        let mut state = self.room.lock();
         let who = state.member(self, session)?.who.clone();
+        self.room.announce_arrivals(&mut state, When::Now, wakes);
         Ok(state.set_topic(&self.room.name, who, topic, self.key, wakes))
     }
 

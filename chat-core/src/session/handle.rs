@@ -1,14 +1,23 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::CloseReason;
-use crate::hub::{Closing, Hub, Outbox, Wakes};
+use crate::hub::{Closing, Outbox, Wakes, WeakHub};
 
 /// Closes a [`Session`](super::Session) from elsewhere. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SessionHandle {
-    pub(super) hub: Hub,
+    pub(super) hub: WeakHub,
     pub(super) outbox: Arc<Outbox>,
+}
+
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionHandle")
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SessionHandle {
@@ -62,7 +71,9 @@ impl SessionHandle {
 
     fn order(&self, closing: Closing) {
         // What has happened before the order is still heard.
-        self.hub.announce_arrivals();
+        if let Some(hub) = self.hub.upgrade() {
+            hub.announce_arrivals();
+        }
         let mut wakes = Wakes::default();
         self.order_quietly(closing, &mut wakes);
         wakes.wake();

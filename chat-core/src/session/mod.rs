@@ -407,7 +407,7 @@ impl Session {
     /// A way to close it from elsewhere.
     pub fn handle(&self) -> SessionHandle {
         SessionHandle {
-            hub: self.hub().clone(),
+            hub: self.hub().downgrade(),
             outbox: Arc::clone(&self.outbox),
         }
     }

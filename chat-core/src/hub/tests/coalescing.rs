@@ -7,6 +7,7 @@ use futures::{FutureExt, StreamExt};
 use super::*;
 use crate::event::{CloseReason, Heard};
 use crate::hub::{Rest, RoomView};
+use crate::memory::Memory;
 use crate::testing::{Flag, at_once};
 
 /// Somebody in `#rust` whose connection sleeps, and whether it was woken.
@@ -362,32 +363,86 @@ fn nobody_is_heard_before_having_come_whatever_others_do_meanwhile() {
                 for time in 0..times {
                     let name = format!("n{thread}x{time}");
                     let mut somebody = join(hub, &name, &["rust", "tea"]);
-                    somebody
-                        .say_privately(&nick("alice"), body("psst"))
-                        .unwrap();
+                    if time % 2 == 0 {
+                        say(&somebody, "tea", "hello");
+                    } else {
+                        let to = nick("alice");
+                        somebody.say_privately(&to, body("hello")).unwrap();
+                    }
                     somebody.take_nick(nick(&format!("m{name}"))).unwrap();
                 }
             });
         }
     });
-    let mut steps: BTreeMap<String, usize> = BTreeMap::new();
-    for heard in hears(&alice) {
-        let (who, what) = heard.split_once(' ').unwrap();
-        if who == "alice" {
-            continue;
-        }
-        let name = who.trim_start_matches('m');
-        let step = match what.split_once(' ').map_or(what, |(verb, _)| verb) {
-            "joins" => 0..2,
-            "whispers" => 2..3,
-            "becomes" => 3..4,
-            "quits" => 4..5,
-            _ => panic!("{heard}"),
+    let mut heard: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for what in hears(&alice) {
+        let who = match what.starts_with('#') {
+            true => what.split([' ', ':']).nth(2),
+            false => what.split(' ').next(),
         };
-        let at = steps.entry(name.to_owned()).or_default();
-        assert!(step.contains(at), "{heard} is number {at} of {name}");
-        *at += 1;
+        let name = who.unwrap().trim_start_matches('m').to_owned();
+        heard.entry(name).or_default().push(what);
     }
-    assert_eq!(steps.len(), THREADS * times);
-    assert!(steps.values().all(|&at| at == 5));
+    heard.remove("alice");
+    assert_eq!(heard.len(), THREADS * times);
+    for (name, heard) in heard {
+        let place = |part: &str| heard.iter().position(|what| what.contains(part)).unwrap();
+        let [rust, tea] = ["joins #rust", "joins #tea"].map(place);
+        match place("hello") {
+            said if heard[said].starts_with('#') => assert!(tea < said, "{heard:?}"),
+            whispered => assert!(rust < whispered && tea < whispered, "{heard:?}"),
+        }
+        assert_eq!((place("becomes"), place("quits")), (3, 4), "{heard:?}");
+        assert_eq!(heard.len(), 5, "{name}: {heard:?}");
+    }
+}
+
+#[test]
+fn whoever_reads_slowly_holds_on_to_no_more_than_twice_what_waits() {
+    let (_, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let names: Vec<_> = (0..200).map(|n| format!("guest{n}")).collect();
+    let crowd = names.iter().map(|name| join(&hub, name, &["rust"]));
+    let crowd: Vec<_> = crowd.collect();
+    hub.settle();
+    for somebody in &crowd {
+        hears(somebody);
+    }
+    let mut used = vec![hub.memory_used()];
+    while alice.session.outbox().take_one().is_some() {
+        used.push(hub.memory_used());
+    }
+    assert_eq!(used.len(), 201);
+    let held: Vec<_> = used.iter().map(|used| used - hub.memory_used()).collect();
+    for (taken, &held_then) in held.iter().enumerate() {
+        let most = 2 * held[0] * (200 - taken) / 200 + Memory::FLOOR;
+        assert!(
+            held_then <= most,
+            "{held_then} of {} after {taken}",
+            held[0]
+        );
+    }
+    // Without that, it would be all until the last one is taken.
+    assert!(held[0] > 4 * Memory::FLOOR);
+}
+
+#[test]
+fn what_is_refused_lets_nobody_sleep_who_was_told_of_somebody() {
+    let (_, hub) = a_hub();
+    let alice = Sleeper::in_rust(&hub, "alice");
+    let eve = join(&hub, "eve", &["rust"]);
+    alice.fall_asleep();
+    let bob = join(&hub, "bob", &["rust"]);
+    hub.kick(&room("rust"), &nick("eve"), None).unwrap();
+    alice.fall_asleep();
+    let carol = join(&hub, "carol", &["rust"]);
+    assert!(
+        eve.say(&room("rust"), MessageKind::Say, body("hello"))
+            .is_err()
+    );
+    assert!(eve.set_topic(&room("rust"), None).is_err());
+    assert!(hub.kick(&room("rust"), &nick("nobody"), None).is_err());
+    say(&bob, "rust", "hello");
+    assert!(alice.is_woken());
+    drop(carol);
 }
