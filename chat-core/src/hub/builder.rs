@@ -79,12 +79,12 @@ impl HubBuilder {
 
     /// The hub, with no rooms and nobody in it.
     pub fn build(self) -> Hub {
+        let memory = Memory::new(self.config.max_memory);
+        let bounds = Bounds::new(self.config.outbox, memory);
         let shared = Arc::new(Shared {
             runtime: self.runtime,
-            bounds: Arc::new(Bounds {
-                limits: self.config.outbox,
-                memory: Memory::new(self.config.max_memory),
-            }),
+            coalescing: Coalescing::new(&bounds),
+            bounds,
             config: self.config,
             has_policy: self.policy.is_some(),
             policy: self.policy.unwrap_or_else(|| Arc::new(AllowAll)),
@@ -92,7 +92,6 @@ impl HubBuilder {
             metrics: self.metrics,
             directory: Mutex::default(),
             resumables: Resumables::default(),
-            coalescing: Coalescing::default(),
             last_session: AtomicU64::new(0),
         });
         if let Some(metrics) = &shared.metrics {

@@ -1,16 +1,16 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::outbox::{Outbox, Wakes};
+use super::outbox::{Bounds, Outbox, Wakes};
 use super::room::Room;
 use super::{Shared, WeakHub};
 
 /// What is to be told a moment later, so that more of its kind can join it. Connections and rooms that go away meanwhile
 /// take along what they had to tell.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Coalescing {
-    /// Whether some of what waits are rooms: for those who look without the lock.
-    has_rooms: AtomicBool,
+    /// Where it is noted whether some of what waits are rooms, for those who look without the lock.
+    bounds: Arc<Bounds>,
     waiting: Mutex<Waiting>,
 }
 
@@ -51,6 +51,13 @@ impl Shared {
 }
 
 impl Coalescing {
+    pub(super) fn new(bounds: &Arc<Bounds>) -> Self {
+        Self {
+            bounds: Arc::clone(bounds),
+            waiting: Mutex::default(),
+        }
+    }
+
     /// Adds some; `true` if the caller has to see to it that they are [told](KeptOnDrop).
     #[must_use]
     pub(super) fn add(&self, outboxes: &[Arc<Outbox>], rooms: &[Arc<Room>]) -> bool {
@@ -60,15 +67,8 @@ impl Coalescing {
         let mut waiting = self.waiting();
         waiting.outboxes.extend(outboxes.iter().map(Arc::downgrade));
         waiting.rooms.extend(rooms.iter().map(Arc::downgrade));
-        if !rooms.is_empty() {
-            self.has_rooms.store(true, Ordering::Release);
-        }
+        self.note(&waiting);
         !std::mem::replace(&mut waiting.is_promised, true)
-    }
-
-    /// Whether there are arrivals to announce in any room.
-    pub(super) fn has_rooms(&self) -> bool {
-        self.has_rooms.load(Ordering::Acquire)
     }
 
     /// Takes out the rooms that have arrivals to announce, but perhaps for one.
@@ -82,15 +82,22 @@ impl Coalescing {
                 false
             }
         });
-        self.has_rooms
-            .store(!waiting.rooms.is_empty(), Ordering::Release);
+        self.note(&waiting);
         others
     }
 
     fn take_all(&self) -> Waiting {
         let mut waiting = self.waiting();
-        self.has_rooms.store(false, Ordering::Release);
-        std::mem::take(&mut *waiting)
+        let all = std::mem::take(&mut *waiting);
+        self.note(&waiting);
+        all
+    }
+
+    fn note(&self, waiting: &Waiting) {
+        let has_rooms = !waiting.rooms.is_empty();
+        self.bounds
+            .has_unannounced
+            .store(has_rooms, Ordering::Release);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -233,11 +233,6 @@ impl Hub {
         self.shared.wake(wakes);
     }
 
-    /// Whether somebody has come into any room who was not announced to everyone there yet.
-    pub(crate) fn has_unannounced(&self) -> bool {
-        self.shared.coalescing.has_rooms()
-    }
-
     /// Queues for everyone who came into their rooms, before anything else does. So whatever happens is heard in its order, also
     /// by those who are in several rooms.
     pub(crate) fn announce_arrivals(&self) {
@@ -246,7 +241,7 @@ impl Hub {
 
     /// The same but in one room: for one more arrival there.
     fn announce_arrivals_but_in(&self, room: Option<&Arc<room::Room>>) {
-        if self.has_unannounced() {
+        if self.shared.bounds.has_unannounced.load(Ordering::Acquire) {
             let mut wakes = Wakes::default();
             let rooms = self.shared.coalescing.take_rooms(room);
             rooms

@@ -163,11 +163,23 @@ pub(crate) struct Outbox {
     evictions: AtomicU32,
 }
 
-/// What all outboxes of a hub are bounded by: once for all of them, so that each is a line of cache less.
+/// What all outboxes of a hub are bounded by, and look at: once for all of them, so that each is a line of cache less.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     pub(crate) limits: OutboxLimits,
     pub(crate) memory: Arc<Memory>,
+    /// Whether somebody has come into any room who was not announced to everyone there yet.
+    pub(super) has_unannounced: AtomicBool,
+}
+
+impl Bounds {
+    pub(super) fn new(limits: OutboxLimits, memory: Arc<Memory>) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            memory,
+            has_unannounced: AtomicBool::new(false),
+        })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -328,6 +340,11 @@ impl Outbox {
             is_news |= self.queue_room(state, event.share(), event, wakes);
         }
         is_news
+    }
+
+    /// Whether there may be somebody in a room to be told of before anything is taken.
+    pub(crate) fn has_unannounced(&self) -> bool {
+        self.bounds.has_unannounced.load(Ordering::Acquire)
     }
 
     /// What it is bounded by.

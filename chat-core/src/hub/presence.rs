@@ -361,7 +361,7 @@ impl Presence {
 
     /// Queues who came into its rooms and was not announced yet.
     pub(crate) fn catch_up(&self) {
-        if self.hub.has_unannounced() {
+        if self.outbox.has_unannounced() {
             // Whoever calls this looks into the outbox before it sleeps.
             self.outbox.wake_up();
             let mut wakes = Wakes::default();

@@ -57,7 +57,7 @@ impl Stream for Subscription {
     type Item = Heard;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
-        if self.hub.has_unannounced() {
+        if self.outbox.has_unannounced() {
             let mut wakes = Wakes::default();
             self.room.tell_listener(self.key, &mut wakes);
             self.hub.wake(wakes);

@@ -50,7 +50,9 @@ where
                 return Ok(Output::Exhausted);
             }
             budget.writes -= 1;
-            self.session.catch_up();
+            if self.outbox.has_unannounced() {
+                self.session.catch_up();
+            }
             let outbox = &self.outbox;
             // What the stream has no room for is kept.
             let piece = Scratch::OUTPUT.min(outbox.memory().session_share());

@@ -72,10 +72,7 @@ fn outbox(messages: usize) -> Outbox {
 }
 
 fn limited(limits: OutboxLimits) -> Outbox {
-    Outbox::new(&Arc::new(Bounds {
-        limits,
-        memory: Memory::new(usize::MAX),
-    }))
+    Outbox::new(&Bounds::new(limits, Memory::new(usize::MAX)))
 }
 
 fn push(outbox: &Outbox, event: &Arc<SharedEvent>) {
@@ -375,13 +372,11 @@ fn a_stream_that_wakes_the_task_of_before_lets_the_new_one_not_sleep() {
 fn a_note_in_the_place_of_what_made_way_needs_no_more_memory() {
     for messages in 1..20 {
         // So a queue grows by few entries.
-        let outbox = Outbox::new(&Arc::new(Bounds {
-            limits: OutboxLimits {
-                messages,
-                ..OutboxLimits::default()
-            },
-            memory: Memory::new(0),
-        }));
+        let limits = OutboxLimits {
+            messages,
+            ..OutboxLimits::default()
+        };
+        let outbox = Outbox::new(&Bounds::new(limits, Memory::new(0)));
         for number in 0..2 * messages as u64 {
             push(&outbox, &message("rust", number));
         }

@@ -399,7 +399,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "what makes way makes way before who came",
         file: "connection/driver/output.rs",
-        from: r#"            self.session.catch_up();
+        from: r#"                self.session.catch_up();
 "#,
         to: "",
     },
