@@ -1056,7 +1056,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             wakes.dropped += 1;"#,
         to: r#"            if self.bounds.limits.slow_consumer == SlowConsumer::Disconnect {
                 if state.fits(&self.bounds.limits, weight, usize::MAX) {
-                    state.queue.remove(state.queue.len() - 1);
+                    let last = state.queue.len() - 1;
+                    state.queue.take_room_event(last);
                 }
                 state.close(CloseReason::SlowConsumer.into(), wakes);
                 return false;
