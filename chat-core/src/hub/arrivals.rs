@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::config::OutboxLimits;
-use super::outbox::Load;
+use super::outbox::{Load, Outbox, Wakes};
 use crate::event::SharedEvent;
 use crate::memory::{Charge, Memory};
 
@@ -127,7 +127,14 @@ impl Unannounced {
 
     /// Those at `place` and after it.
     pub(super) fn since(&self, place: Place) -> &[Arc<SharedEvent>] {
-        &self.events[self.index(place)..]
+        &self.events[place.saturating_sub(self.start) as usize..]
+    }
+
+    /// Tells one member or listener in advance, and notes that it `knows` of all after that.
+    pub(super) fn tell(&self, outbox: &Outbox, knows: &mut Place, wakes: &mut Wakes) {
+        for event in self.since(std::mem::replace(knows, self.end())) {
+            outbox.push_room(event, wakes);
+        }
     }
 
     /// Whether there are so many that they should wait no longer: an outbox would be a good part full.
@@ -163,17 +170,11 @@ impl Unannounced {
         })
     }
 
-    fn index(&self, place: Place) -> usize {
-        place.saturating_sub(self.start) as usize
-    }
-
     fn count(&mut self) {
-        self.charge
-            .set(self.events.capacity() * size_of::<Arc<SharedEvent>>());
+        self.charge.set(self.slots());
     }
 
-    /// How much memory it has counted.
-    #[cfg(test)]
+    /// How much memory the list takes.
     pub(super) fn slots(&self) -> usize {
         self.events.capacity() * size_of::<Arc<SharedEvent>>()
     }

@@ -211,16 +211,13 @@ impl Hub {
     /// Wakes whoever got something, and counts how the outboxes took it.
     pub(crate) fn wake(&self, mut wakes: Wakes) {
         let delay = self.shared.config.presence_delay;
-        let mut rooms = wakes.take_rooms();
-        let mut outboxes = Vec::new();
+        let rooms = wakes.take_rooms();
         if delay.is_zero() {
-            let rooms = std::mem::take(&mut rooms);
-            rooms
-                .iter()
-                .for_each(|room| room.announce_at_last(&mut wakes));
-        } else {
-            outboxes = wakes.take_later();
+            let rooms = rooms.iter();
+            rooms.for_each(|room| room.announce_at_last(&mut wakes));
+            return self.shared.wake(wakes);
         }
+        let outboxes = wakes.take_later();
         if self.shared.coalescing.add(&outboxes, &rooms) {
             let delay = self.shared.runtime.sleep(delay);
             let promise = KeptOnDrop(self.downgrade());

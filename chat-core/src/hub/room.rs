@@ -236,15 +236,9 @@ impl Room {
 
     /// Tells whoever listens who came and was not announced yet.
     pub(crate) fn tell_listener(&self, key: usize, wakes: &mut Wakes) {
-        let mut state = self.lock();
-        let end = state.unannounced.end();
-        let Some(listener) = state.listeners.get_mut(key) else {
-            return;
-        };
-        let knows = std::mem::replace(&mut listener.knows, end);
-        let outbox = Arc::clone(&listener.outbox);
-        for event in state.unannounced.since(knows) {
-            outbox.push_room(event, wakes);
+        let state = &mut *self.lock();
+        if let Some(Listener { outbox, knows }) = state.listeners.get_mut(key) {
+            state.unannounced.tell(outbox, knows, wakes);
         }
     }
 
@@ -399,14 +393,13 @@ impl Room {
         let Some(announcement) = state.unannounced.take() else {
             return;
         };
-        for (_, member) in state.approach_members() {
-            if let Some(latest) = announcement.since(member.knows) {
-                member.outbox.push_arrivals(latest, when, wakes);
-            }
-        }
-        for (_, listener) in &state.listeners {
-            if let Some(latest) = announcement.since(listener.knows) {
-                listener.outbox.push_arrivals(latest, when, wakes);
+        let members = state.approach_members();
+        let members = members.map(|(_, member)| (&member.outbox, member.knows));
+        let listeners = state.listeners.iter();
+        let listeners = listeners.map(|(_, listener)| (&listener.outbox, listener.knows));
+        for (outbox, knows) in members.chain(listeners) {
+            if let Some(latest) = announcement.since(knows) {
+                outbox.push_arrivals(latest, when, wakes);
             }
         }
         // After the pushes.
@@ -622,15 +615,9 @@ impl State {
 
     /// Tells the member in `seat`, and nobody else, who came: for an answer that shows them.
     fn tell(&mut self, seat: &Seat, session: SessionId, wakes: &mut Wakes) -> Result<(), HubError> {
-        let knows = self.member(seat, session)?.knows;
-        let end = self.unannounced.end();
-        if knows < end {
-            let member = self.member_mut(seat, session)?;
-            member.knows = end;
-            let outbox = Arc::clone(&member.outbox);
-            for event in self.unannounced.since(knows) {
-                outbox.push_room(event, wakes);
-            }
+        self.member(seat, session)?;
+        if let Some(Member { outbox, knows, .. }) = self.members.get_mut(seat.key) {
+            self.unannounced.tell(outbox, knows, wakes);
         }
         Ok(())
     }

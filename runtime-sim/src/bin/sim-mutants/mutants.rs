@@ -405,10 +405,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "whoever asks is told twice who came",
-        file: "hub/room.rs",
-        from: r#"            member.knows = end;
-"#,
-        to: "",
+        file: "hub/arrivals.rs",
+        from: r#"self.since(std::mem::replace(knows, self.end()))"#,
+        to: r#"self.since(*knows)"#,
     },
     Mutant {
         name: "whoever comes is told of those before it",
