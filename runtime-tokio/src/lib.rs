@@ -33,6 +33,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod late;
 mod net;
 mod runtime;
 mod socket;

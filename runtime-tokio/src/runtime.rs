@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::{Builder, Handle, Runtime, TryCurrentError};
 
+use crate::late::Late;
+
 /// A handle to a tokio runtime. Clones are cheap and mean the same runtime.
 ///
 /// | constructor | the tokio runtime | it ends |
@@ -20,6 +22,7 @@ use tokio::runtime::{Builder, Handle, Runtime, TryCurrentError};
 #[derive(Clone)]
 pub struct TokioRuntime {
     pub(crate) handle: Handle,
+    pub(crate) late: Late,
     owned: Option<Arc<Slot>>,
 }
 
@@ -110,9 +113,10 @@ impl TokioRuntime {
     }
 
     fn owning(runtime: Runtime) -> Self {
+        let handle = Self::from(runtime.handle().clone());
         Self {
-            handle: runtime.handle().clone(),
             owned: Some(Arc::new(Mutex::new(Some(Arc::new(Owner(Some(runtime))))))),
+            ..handle
         }
     }
 }
@@ -120,6 +124,7 @@ impl TokioRuntime {
 impl From<Handle> for TokioRuntime {
     fn from(handle: Handle) -> Self {
         Self {
+            late: Late::new(&handle),
             handle,
             owned: None,
         }

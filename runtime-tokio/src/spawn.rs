@@ -1,6 +1,6 @@
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Waker};
+use std::pin::Pin;
+use std::task::Waker;
 use std::thread;
 
 use chat_core::runtime::Spawn;
@@ -13,9 +13,7 @@ impl Spawn for TokioRuntime {
     }
 
     fn wake_later(&self, waker: &Waker) {
-        // The first poll leaves the waker with the scheduler, which wakes it after its look at the I/O driver.
-        let first = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(waker));
-        debug_assert!(first.is_pending());
+        self.late.wake(waker);
     }
 
     fn spawn_blocking_detached(&self, work: Box<dyn FnOnce() + Send>) {

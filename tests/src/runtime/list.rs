@@ -53,6 +53,7 @@ macro_rules! __runtime_cases {
             futures_can_be_spawned_from_inside_a_task => spawn::futures_can_be_spawned_from_inside_a_task,
             a_task_can_be_woken_from_a_foreign_thread => spawn::a_task_can_be_woken_from_a_foreign_thread,
             a_task_is_woken_later_although_others_are_never_done => spawn::a_task_is_woken_later_although_others_are_never_done,
+            a_crowd_that_asks_to_be_woken_later_is_woken_all_of_it => spawn::a_crowd_that_asks_to_be_woken_later_is_woken_all_of_it,
             a_panic_takes_nothing_else_down => spawn::a_panic_takes_nothing_else_down,
             ten_thousand_tasks_run_at_the_same_time => spawn::ten_thousand_tasks_run_at_the_same_time,
 

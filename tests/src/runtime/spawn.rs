@@ -118,6 +118,31 @@ pub(super) fn a_task_is_woken_later_although_others_are_never_done<H: Harness>(h
     });
 }
 
+pub(super) fn a_crowd_that_asks_to_be_woken_later_is_woken_all_of_it<H: Harness>(harness: H) {
+    const TASKS: usize = 5_000;
+    let runtime = harness.runtime();
+    harness.block_on(async {
+        let crowd: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let waking = Arc::clone(&runtime);
+                let mut times = 0;
+                runtime.spawn(poll_fn(move |cx| {
+                    if times == 10 {
+                        return Poll::Ready(());
+                    }
+                    times += 1;
+                    waking.wake_later(cx.waker());
+                    Poll::Pending
+                }))
+            })
+            .collect();
+        waiting_for("five thousand tasks that ask ten times to be woken later");
+        for task in join_all(crowd).await {
+            task.expect("each task ends well");
+        }
+    });
+}
+
 pub(super) fn a_panic_takes_nothing_else_down<H: Harness>(harness: H) {
     // More than a runtime is likely to have threads that it could lose.
     const PANICS: usize = 64;

@@ -35,6 +35,7 @@ faults! {
         futures_can_be_spawned_from_inside_a_task,
         a_task_can_be_woken_from_a_foreign_thread,
         a_task_is_woken_later_although_others_are_never_done,
+        a_crowd_that_asks_to_be_woken_later_is_woken_all_of_it,
         a_panic_takes_nothing_else_down,
         ten_thousand_tasks_run_at_the_same_time,
         a_task_returns_its_output,
@@ -60,6 +61,7 @@ faults! {
     ];
     whoever_asks_to_be_woken_later_is_forgotten: LateWakesAreForgotten => [
         a_task_is_woken_later_although_others_are_never_done,
+        a_crowd_that_asks_to_be_woken_later_is_woken_all_of_it,
     ];
     a_panic_stops_everything: PanicStopsEverything => [
         a_panic_takes_nothing_else_down,
