@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::config::OutboxLimits;
-use super::outbox::{Load, Outbox, Wakes};
+use super::outbox::{Load, Outbox, Wakes, When};
 use crate::event::SharedEvent;
 use crate::memory::{Charge, Memory};
 
@@ -31,6 +31,13 @@ impl Arrivals {
     /// How much memory so many take.
     const fn footprint(events: usize) -> usize {
         size_of::<Self>() + 16 + events * size_of::<Arc<SharedEvent>>()
+    }
+
+    /// Where it is and how much memory it takes itself.
+    #[cfg(test)]
+    fn audit(self: &Arc<Self>) -> (usize, usize) {
+        let place = Arc::as_ptr(self) as usize;
+        (place, Self::footprint(self.events.len()))
     }
 }
 
@@ -64,9 +71,7 @@ impl Latest {
     /// All events that it holds on to, and where it is and how much memory it takes itself.
     #[cfg(test)]
     pub(super) fn audit(&self) -> (&[Arc<SharedEvent>], (usize, usize)) {
-        let events = &self.arrivals.events;
-        let place = Arc::as_ptr(&self.arrivals) as usize;
-        (events, (place, Arrivals::footprint(events.len())))
+        (&self.arrivals.events, self.arrivals.audit())
     }
 
     /// Takes the first one that is left.
@@ -97,6 +102,8 @@ pub(super) struct Unannounced {
     load: Load,
     /// The place of the first of them: how many were announced before.
     start: Place,
+    /// All of them, once somebody was told of them in advance: whoever looks next shares that.
+    told: Option<Arc<Arrivals>>,
     /// Whether somebody has promised to announce them soon.
     is_promised: bool,
     /// Of the list.
@@ -109,6 +116,7 @@ impl Unannounced {
             events: Vec::new(),
             load: Load::default(),
             start: 0,
+            told: None,
             is_promised: false,
             charge: Charge::new(memory),
         }
@@ -121,19 +129,40 @@ impl Unannounced {
 
     pub(super) fn push(&mut self, event: Arc<SharedEvent>) {
         self.load += Load::one(event.weight());
+        self.told = None;
         self.events.push(event);
         self.count();
     }
 
     /// Those at `place` and after it.
-    pub(super) fn since(&self, place: Place) -> &[Arc<SharedEvent>] {
+    fn since(&self, place: Place) -> &[Arc<SharedEvent>] {
         &self.events[place.saturating_sub(self.start) as usize..]
     }
 
     /// Tells one member or listener in advance, and notes that it `knows` of all after that.
-    pub(super) fn tell(&self, outbox: &Outbox, knows: &mut Place, wakes: &mut Wakes) {
-        for event in self.since(std::mem::replace(knows, self.end())) {
-            outbox.push_room(event, wakes);
+    pub(super) fn tell(&mut self, outbox: &Arc<Outbox>, knows: &mut Place, wakes: &mut Wakes) {
+        let known = std::mem::replace(knows, self.end());
+        let announcement = match self.since(known) {
+            [] => return,
+            [event] => return outbox.push_room(event, wakes),
+            news if 2 * news.len() < self.events.len() => Announcement {
+                start: known,
+                arrivals: Arrivals::new(news.into(), self.charge.memory()),
+            },
+            _ => self.announcement(),
+        };
+        if let Some(latest) = announcement.since(known) {
+            outbox.push_arrivals(latest, When::Now, wakes);
+        }
+    }
+
+    /// Of all of them, who stay.
+    fn announcement(&mut self) -> Announcement {
+        let (events, memory) = (&self.events, self.charge.memory());
+        let told = || Arrivals::new(events.as_slice().into(), memory);
+        Announcement {
+            start: self.start,
+            arrivals: Arc::clone(self.told.get_or_insert_with(told)),
         }
     }
 
@@ -162,12 +191,12 @@ impl Unannounced {
         let start = self.start;
         self.start = self.end();
         self.load = Load::default();
-        let events = std::mem::take(&mut self.events).into_boxed_slice();
+        let events = std::mem::take(&mut self.events);
+        let told = self.told.take();
         self.count();
-        Some(Announcement {
-            start,
-            arrivals: Arrivals::new(events, self.charge.memory()),
-        })
+        let memory = self.charge.memory();
+        let arrivals = told.unwrap_or_else(|| Arrivals::new(events.into_boxed_slice(), memory));
+        Some(Announcement { start, arrivals })
     }
 
     fn count(&mut self) {
@@ -175,8 +204,20 @@ impl Unannounced {
     }
 
     /// How much memory the list takes.
-    pub(super) fn slots(&self) -> usize {
+    fn slots(&self) -> usize {
         self.events.capacity() * size_of::<Arc<SharedEvent>>()
+    }
+
+    /// All events, and how much memory the list takes.
+    #[cfg(test)]
+    pub(super) fn audit(&self) -> (&[Arc<SharedEvent>], usize) {
+        (&self.events, self.slots())
+    }
+
+    /// Where that is which was told in advance, and how much memory it takes itself.
+    #[cfg(test)]
+    pub(super) fn audit_told(&self) -> Option<(usize, usize)> {
+        self.told.as_ref().map(Arrivals::audit)
     }
 }
 

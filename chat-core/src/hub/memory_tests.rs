@@ -318,12 +318,13 @@ fn recount(hub: &Hub, people: &[Session]) -> usize {
         rest += held.own_bytes;
         arrivals.extend(held.arrivals);
     }
-    rest += arrivals.values().sum::<usize>();
     for room in hub.directory().all_rooms() {
-        let (held, slots) = room.audit();
+        let (held, slots, told) = room.audit();
         held.iter().for_each(&mut note);
         rest += slots;
+        arrivals.extend(told);
     }
+    rest += arrivals.values().sum::<usize>();
     rest + events.values().sum::<usize>()
 }
 

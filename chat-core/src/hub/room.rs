@@ -366,15 +366,19 @@ impl Room {
         SharedEvent::new(event, &self.memory)
     }
 
-    /// The events that it holds, and the memory of its slots.
+    /// The events that it holds, the memory of its slots, and where arrivals are that were told in advance, and their own memory.
     #[cfg(test)]
-    pub(super) fn audit(&self) -> (Vec<Arc<SharedEvent>>, usize) {
+    pub(super) fn audit(&self) -> (Vec<Arc<SharedEvent>>, usize, Option<(usize, usize)>) {
         let state = self.lock();
         let remembered = state.memory.range(HistoryRange::Latest, usize::MAX);
-        let unannounced = state.unannounced.since(0);
+        let (unannounced, list) = state.unannounced.audit();
         let held = remembered.chain(&state.topic).chain(unannounced);
-        let slots = state.memory.slots() + state.unannounced.slots();
-        (held.cloned().collect(), slots)
+        let slots = state.memory.slots() + list;
+        (
+            held.cloned().collect(),
+            slots,
+            state.unannounced.audit_told(),
+        )
     }
 
     #[cfg(test)]
