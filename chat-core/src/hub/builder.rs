@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use super::coalescing::Coalescing;
@@ -92,6 +92,7 @@ impl HubBuilder {
             metrics: self.metrics,
             directory: Mutex::default(),
             resumables: Resumables::default(),
+            in_several_rooms: AtomicUsize::new(0),
             last_session: AtomicU64::new(0),
         });
         if let Some(metrics) = &shared.metrics {

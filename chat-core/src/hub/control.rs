@@ -51,7 +51,7 @@ impl Hub {
         body: Body,
     ) -> Result<u64, NoSuchRoom> {
         let found = self.room(room)?;
-        self.announce_arrivals();
+        self.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let sender = self.config().server_nick.clone();
         let started = self.start_of_fan_out();
@@ -70,7 +70,7 @@ impl Hub {
     /// When there is no such room.
     pub fn set_topic(&self, room: &RoomName, topic: Option<Body>) -> Result<(), NoSuchRoom> {
         let found = self.room(room)?;
-        self.announce_arrivals();
+        self.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let who = Who {
             session: SessionId::PROGRAM,
@@ -150,7 +150,7 @@ impl Hub {
     pub fn kick(&self, room: &RoomName, nick: &Nick, reason: Option<Body>) -> Result<(), HubError> {
         let absent = || HubError::NoSuchNick(nick.clone());
         let found = self.room(room).map_err(|_| absent())?;
-        self.announce_arrivals();
+        self.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let event = found.kick(nick, reason, &mut wakes).ok_or_else(absent)?;
         self.free_seat(&found);
@@ -188,7 +188,7 @@ impl Hub {
     pub fn close_room(&self, room: &RoomName, reason: Option<Body>) -> Result<usize, NoSuchRoom> {
         let removed = self.directory().remove(room);
         let removed = removed.ok_or_else(|| NoSuchRoom(room.clone()))?;
-        self.announce_arrivals();
+        self.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let (members, event) = removed.close(reason, &mut wakes);
         self.tell(wakes, event);

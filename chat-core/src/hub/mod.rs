@@ -25,7 +25,7 @@ mod tests;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -86,6 +86,8 @@ struct Shared {
     directory: Mutex<Directory>,
     resumables: Resumables,
     coalescing: Coalescing,
+    /// How many sessions are in several rooms.
+    in_several_rooms: AtomicUsize,
     last_session: AtomicU64,
 }
 
@@ -230,13 +232,42 @@ impl Hub {
         self.shared.wake(wakes);
     }
 
-    /// Queues for everyone who came into their rooms, before anything else does. So whatever happens is heard in its order, also
-    /// by those who are in several rooms.
+    /// Queues for everyone who came into their rooms, before something happens that is not heard in one room alone: a private message
+    /// or an order to close.
     pub(crate) fn announce_arrivals(&self) {
         self.announce_arrivals_but_in(None);
     }
 
-    /// The same but in one room: for one more arrival there.
+    /// The same before something happens that is heard in one room alone, if anybody would notice. That room announces itself who came
+    /// there.
+    pub(crate) fn keep_order_between_rooms(&self) {
+        self.keep_order_between_rooms_but(None);
+    }
+
+    /// The same but for one room: for one more arrival there.
+    fn keep_order_between_rooms_but(&self, room: Option<&Arc<room::Room>>) {
+        if self.has_order_between_rooms() {
+            self.announce_arrivals_but_in(room);
+        }
+    }
+
+    /// Whether anybody can tell what happened first in two rooms: somebody who is in both.
+    ///
+    /// Whoever enters a second room is counted first, then announces who came into the rooms so far, and then hears what happens
+    /// there. So if this says no, those who came before are announced by the time that anybody is in several rooms.
+    pub(crate) fn has_order_between_rooms(&self) -> bool {
+        self.shared.in_several_rooms.load(Ordering::SeqCst) > 0
+    }
+
+    /// Counts a session among those in several rooms, or no longer.
+    pub(crate) fn count_in_several_rooms(&self, is_in_several: bool) {
+        let count = &self.shared.in_several_rooms;
+        match is_in_several {
+            true => count.fetch_add(1, Ordering::SeqCst),
+            false => count.fetch_sub(1, Ordering::SeqCst),
+        };
+    }
+
     fn announce_arrivals_but_in(&self, room: Option<&Arc<room::Room>>) {
         if self.shared.bounds.has_unannounced.load(Ordering::Acquire) {
             let mut wakes = Wakes::default();
@@ -423,9 +454,9 @@ pub(crate) struct Reservation {
 
 impl Reservation {
     /// Lets those who are going to hear of the arrival hear first what happened before in other rooms.
-    pub(crate) fn announce_arrivals_elsewhere(&self, hub: &Hub) {
+    pub(crate) fn keep_order_between_rooms(&self, hub: &Hub) {
         if self.room.is_heard() {
-            hub.announce_arrivals_but_in(Some(&self.room));
+            hub.keep_order_between_rooms_but(Some(&self.room));
         }
     }
 

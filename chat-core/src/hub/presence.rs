@@ -28,6 +28,8 @@ pub(crate) struct Presence {
     /// How many [evictions](Outbox::evictions) are known of; after another one, seats are looked at before
     /// they are believed in.
     evictions: u32,
+    /// Whether it is counted among those in several rooms.
+    is_in_several_rooms: bool,
     /// Only of those who give their messages names.
     names: Option<Box<Names>>,
     pub(crate) account: Option<Box<str>>,
@@ -65,6 +67,7 @@ impl Presence {
             seats: SmallVec::new(),
             outbox,
             evictions: 0,
+            is_in_several_rooms: false,
             names: None,
             account: None,
             token: None,
@@ -73,7 +76,7 @@ impl Presence {
 
     pub(crate) fn take_nick(&mut self, nick: Nick) -> Result<(), HubError> {
         self.hub.claim_nick(&nick, self.id, &self.outbox)?;
-        if !self.seats.is_empty() {
+        if !self.seats.is_empty() && self.hub.has_order_between_rooms() {
             self.announce_arrivals();
         }
         let mut wakes = Wakes::default();
@@ -127,10 +130,11 @@ impl Presence {
             return Err(HubError::TooManyRoomsForYou { limit });
         }
         let mut reservation = self.hub.reserve(room)?;
+        self.expect_seats(self.seats.len() + usize::from(old.is_none()));
         if old.is_some_and(|old| self.seats[old].is_in_company()) {
-            self.hub.announce_arrivals();
+            self.hub.keep_order_between_rooms();
         } else {
-            reservation.announce_arrivals_elsewhere(&self.hub);
+            reservation.keep_order_between_rooms(&self.hub);
             self.catch_up();
         }
         let mut wakes = Wakes::default();
@@ -147,6 +151,9 @@ impl Presence {
         };
         self.hub.wake(wakes);
         self.hub.observe(left);
+        if entered.is_err() {
+            self.expect_seats(self.seats.len());
+        }
         let (seat, joined) = entered?;
         self.seats.push(seat);
         tracing::debug!(%room, rooms = self.seats.len(), "joined");
@@ -157,9 +164,10 @@ impl Presence {
     pub(crate) fn leave(&mut self, room: &RoomName) -> Result<(), HubError> {
         self.forget_lost_seats();
         let position = self.position(room)?;
-        self.hub.announce_arrivals();
+        self.hub.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let left = self.stand_up(position, &mut wakes);
+        self.expect_seats(self.seats.len());
         self.hub.wake(wakes);
         self.hub.observe(left);
         Ok(())
@@ -167,7 +175,7 @@ impl Presence {
 
     /// Leaves all rooms and gives up the nick, and with it the right to come back.
     pub(crate) fn quit(&mut self, reason: Option<Body>) {
-        if !self.seats.is_empty() {
+        if !self.seats.is_empty() && self.hub.has_order_between_rooms() {
             self.announce_arrivals();
         }
         let mut wakes = Wakes::default();
@@ -180,6 +188,7 @@ impl Presence {
                 self.hub.free_seat(&room);
             }
         }
+        self.expect_seats(0);
         if let Some(nick) = self.nick.take() {
             self.hub.release_nick(&nick);
         }
@@ -197,7 +206,7 @@ impl Presence {
         body: Body,
     ) -> Result<u64, HubError> {
         let seat = self.seat(room)?;
-        self.hub.announce_arrivals();
+        self.hub.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let started = self.hub.start_of_fan_out();
         let (number, said) = seat.say(self.id, kind, body, || self.hub.wall_clock(), &mut wakes)?;
@@ -288,7 +297,7 @@ impl Presence {
         if takes > self.hub.memory().share() {
             return Err(HubError::NoMemory);
         }
-        self.hub.announce_arrivals();
+        self.hub.keep_order_between_rooms();
         let mut wakes = Wakes::default();
         let set = self.seat(room)?.set_topic(self.id, topic, &mut wakes)?;
         self.hub.wake(wakes);
@@ -327,6 +336,7 @@ impl Presence {
             }
             is_held
         });
+        self.expect_seats(self.seats.len());
         self.hub.wake(wakes);
     }
 
@@ -430,6 +440,15 @@ impl Presence {
         if self.seats_are_in_doubt() {
             self.evictions = self.outbox.evictions();
             self.seats.retain(|seat| seat.is_held_by(self.id));
+            self.expect_seats(self.seats.len());
+        }
+    }
+
+    /// Lets the hub count it among those in several rooms, or no longer.
+    fn expect_seats(&mut self, seats: usize) {
+        let is_in_several = seats > 1;
+        if is_in_several != std::mem::replace(&mut self.is_in_several_rooms, is_in_several) {
+            self.hub.count_in_several_rooms(is_in_several);
         }
     }
 

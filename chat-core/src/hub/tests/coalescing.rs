@@ -306,6 +306,130 @@ fn who_is_in_several_rooms_hears_in_order_what_happens_in_them() {
 }
 
 #[test]
+fn where_nobody_is_in_several_rooms_all_of_them_wait() {
+    let (time, hub) = a_hub();
+    let in_rust = Sleeper::in_rust(&hub, "alice");
+    let mut in_tea = join(&hub, "bob", &["tea"]);
+    let _carol = join(&hub, "carol", &["rust"]);
+    let dave = join(&hub, "dave", &["tea"]);
+    say(&in_tea, "tea", "hello");
+    in_tea.set_topic(&room("tea"), None).unwrap();
+    in_tea.take_nick(nick("bobby")).unwrap();
+    drop(dave);
+    in_tea.switch(&room("tea"), &room("milk")).unwrap();
+    in_tea.leave(&room("milk")).unwrap();
+    let _erin = join(&hub, "erin", &["rust"]);
+    assert_eq!(in_rust.has_queued(), [""; 0]);
+    time.advance(hub.config().presence_delay);
+    assert_eq!(
+        in_rust.has_queued(),
+        ["carol joins #rust", "erin joins #rust"]
+    );
+}
+
+#[test]
+fn whoever_enters_a_second_room_hears_first_who_came_into_the_one_before() {
+    let (_, hub) = a_hub();
+    let mut alice = Sleeper::in_rust(&hub, "alice");
+    let bob = join(&hub, "bob", &["tea"]);
+    let _carol = join(&hub, "carol", &["rust"]);
+    let _dave = join(&hub, "dave", &["tea"]);
+    alice.session.join(&room("tea")).unwrap();
+    let _erin = join(&hub, "erin", &["rust"]);
+    say(&bob, "tea", "hello");
+    let heard = [
+        "carol joins #rust",
+        "alice joins #tea",
+        "erin joins #rust",
+        "#tea 1 bob: hello",
+    ];
+    assert_eq!(alice.has_queued(), heard);
+}
+
+/// Otherwise somebody else could come into the first room and then have something said in the second, with nobody seeing that it is
+/// heard in both.
+#[test]
+fn whoever_enters_a_second_room_counts_before_anything_is_heard_there() {
+    let (_, hub) = a_hub();
+    let mut alice = Sleeper::in_rust(&hub, "alice");
+    let outbox = Arc::clone(alice.session.outbox());
+    let held = outbox.hold();
+    let is_counted = std::thread::scope(|scope| {
+        // Waits for the outbox.
+        scope.spawn(|| alice.session.join(&room("tea")).unwrap());
+        let is_counted = (0..10_000).any(|_| {
+            std::thread::park_timeout(SHORTLY);
+            hub.has_order_between_rooms()
+        });
+        drop(held);
+        is_counted
+    });
+    assert!(is_counted);
+    assert_eq!(alice.has_queued(), ["alice joins #tea"]);
+}
+
+#[test]
+fn rooms_wait_again_once_nobody_is_in_several_however_that_ended() {
+    let ends: [fn(&Hub, &mut Session); 6] = [
+        |_, session| session.leave(&room("tea")).unwrap(),
+        |_, session| session.leave(&room("rust")).unwrap(),
+        |_, session| session.quit(None),
+        |_, session| *session = Session::open(session.hub()),
+        |hub, session| {
+            hub.kick(&room("tea"), &nick("zoe"), None).unwrap();
+            // A seat that was taken away is missed when others are counted.
+            session.switch(&room("rust"), &room("milk")).unwrap();
+        },
+        |hub, session| {
+            hub.close_room(&room("tea"), None).unwrap();
+            session.switch(&room("rust"), &room("milk")).unwrap();
+        },
+    ];
+    for end in ends {
+        let (_, hub) = a_hub();
+        let alice = Sleeper::in_rust(&hub, "alice");
+        let bob = join(&hub, "bob", &["tea"]);
+        let mut zoe = join(&hub, "zoe", &["rust", "tea"]);
+        let hears = |comer: &str, expected: &[&str]| {
+            alice.has_queued();
+            let comer = join(&hub, comer, &["rust"]);
+            let _ = bob.say(&room("tea"), MessageKind::Say, body("hello"));
+            assert_eq!(alice.has_queued(), expected);
+            comer
+        };
+        let _carol = hears("carol", &["carol joins #rust"]);
+        end(&hub, &mut zoe);
+        let _dave = hears("dave", &[]);
+    }
+}
+
+#[test]
+fn members_who_look_for_themselves_share_what_they_are_told() {
+    let (_, hub) = a_hub();
+    let asking: Vec<_> = (0..100)
+        .map(|n| Sleeper::in_rust(&hub, &format!("asking-{n}")))
+        .collect();
+    asking.iter().for_each(Sleeper::fall_asleep);
+    let _comers: Vec<_> = (0..100)
+        .map(|n| join(&hub, &format!("comer-{n}"), &["rust"]))
+        .collect();
+    let used = hub.memory_used();
+    for sleeper in &asking {
+        sleeper.session.catch_up();
+    }
+    let takes = (hub.memory_used() - used) / asking.len();
+    assert!(takes < 100, "{takes} bytes each, to be told of a hundred");
+    let one_more = join(&hub, "latest", &["rust"]);
+    for sleeper in &asking {
+        sleeper.session.catch_up();
+        let queued = sleeper.has_queued();
+        assert_eq!(queued.len(), 101);
+        assert_eq!(queued[100], "latest joins #rust");
+    }
+    drop(one_more);
+}
+
+#[test]
 fn whoever_comes_where_nobody_is_lets_the_others_wait_for_more() {
     let (time, hub) = a_hub();
     let alice = Sleeper::in_rust(&hub, "alice");

@@ -406,8 +406,67 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "whoever asks is told twice who came",
         file: "hub/arrivals.rs",
-        from: r#"self.since(std::mem::replace(knows, self.end()))"#,
-        to: r#"self.since(*knows)"#,
+        from: r#"std::mem::replace(knows, self.end())"#,
+        to: r#"*knows"#,
+    },
+    Mutant {
+        name: "whoever asks is not told of the latest who came",
+        file: "hub/arrivals.rs",
+        from: r#"        self.told = None;
+"#,
+        to: "",
+    },
+    Mutant {
+        name: "nobody counts as being in several rooms",
+        file: "hub/presence.rs",
+        from: r#"        let is_in_several = seats > 1;"#,
+        to: r#"        let is_in_several = seats > 100;"#,
+    },
+    Mutant {
+        name: "whoever is in several rooms is forgotten with the first that is left",
+        file: "hub/presence.rs",
+        from: r#"        let left = self.stand_up(position, &mut wakes);
+        self.expect_seats(self.seats.len());"#,
+        to: r#"        let left = self.stand_up(position, &mut wakes);
+        self.expect_seats(1);"#,
+    },
+    Mutant {
+        name: "what is said comes before who came",
+        file: "hub/room.rs",
+        from: r#"        self.room.announce_arrivals(&mut state, When::Now, wakes);
+        Ok(state.publish"#,
+        to: r#"        Ok(state.publish"#,
+    },
+    Mutant {
+        name: "a topic comes before who came",
+        file: "hub/room.rs",
+        from: r#"        self.room.announce_arrivals(&mut state, When::Now, wakes);
+        Ok(state.set_topic"#,
+        to: r#"        Ok(state.set_topic"#,
+    },
+    Mutant {
+        name: "who leaves is told of before who came",
+        file: "hub/room.rs",
+        from: r#"        let mut state = self.room.lock_announced(When::Soon, wakes);
+        let event = self.room.event(Event::Left {"#,
+        to: r#"        let mut state = self.room.lock();
+        let event = self.room.event(Event::Left {"#,
+    },
+    Mutant {
+        name: "who quits is told of before who came",
+        file: "hub/room.rs",
+        from: r#"        let mut state = self.room.lock_announced(When::Soon, wakes);
+        let event = self.room.event(Event::Quit {"#,
+        to: r#"        let mut state = self.room.lock();
+        let event = self.room.event(Event::Quit {"#,
+    },
+    Mutant {
+        name: "a new nick is told of before who came",
+        file: "hub/room.rs",
+        from: r#"        let mut state = self.room.lock_announced(When::Now, wakes);
+        let member = state.member_mut"#,
+        to: r#"        let mut state = self.room.lock();
+        let member = state.member_mut"#,
     },
     Mutant {
         name: "whoever comes is told of those before it",
