@@ -16,6 +16,10 @@ use crate::late::Late;
 ///
 /// A caller's runtime needs its time and I/O drivers: build it with `enable_all`.
 ///
+/// On the multi-thread scheduler, once more than 512 tasks wait in the queue that its workers share, there is one more thread in the
+/// process, called `chat-late-wakes`, for all runtimes. It sleeps, but when it helps with
+/// [`wake_later`](chat_core::runtime::Spawn::wake_later).
+///
 /// Once the runtime has ended, futures that are spawned are dropped, sockets give errors, and a
 /// sleep made by it panics when it is polled: nothing that was made by a runtime belongs outside
 /// of it.
