@@ -52,29 +52,23 @@ impl Encodings {
         found.map(|encoding| &*encoding.bytes)
     }
 
-    pub(super) fn get_or_insert(
-        &self,
-        variant: Variant,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) -> &[u8] {
-        let mut encode = Some(encode);
+    /// Keeps `bytes` as those in `variant`; `false` if somebody else has kept them meanwhile.
+    pub(super) fn insert(&self, variant: Variant, bytes: &[u8]) -> bool {
+        let mut encoding = Box::new(Encoding {
+            variant,
+            bytes: bytes.into(),
+            next: OnceLock::new(),
+        });
         let mut place = &self.first;
         loop {
-            let encoding = place.get_or_init(|| {
-                let mut bytes = Vec::new();
-                if let Some(encode) = encode.take() {
-                    encode(&mut bytes);
-                }
-                Box::new(Encoding {
-                    variant,
-                    bytes: bytes.into(),
-                    next: OnceLock::new(),
-                })
-            });
-            if encoding.variant == variant {
-                return &encoding.bytes;
+            match place.set(encoding) {
+                Ok(()) => return true,
+                Err(unset) => encoding = unset,
             }
-            place = &encoding.next;
+            match place.get() {
+                Some(other) if other.variant != variant => place = &other.next,
+                _ => return false,
+            }
         }
     }
 
@@ -102,20 +96,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_variant_is_encoded_once() {
+    fn each_variant_is_kept_once() {
         let encodings = Encodings::default();
-        let mut encoded = 0;
-        for _ in 0..3 {
+        for is_first in [true, false, false] {
             for name in ["text", "json", "irc"] {
-                let bytes = encodings.get_or_insert(Variant::new(name), |bytes| {
-                    encoded += 1;
-                    bytes.extend(name.bytes());
-                });
-                assert_eq!(bytes, name.as_bytes());
-                assert_eq!(encodings.get(Variant::new(name)), Some(name.as_bytes()));
+                let variant = Variant::new(name);
+                assert_eq!(encodings.insert(variant, name.as_bytes()), is_first);
+                assert_eq!(encodings.get(variant), Some(name.as_bytes()));
             }
         }
-        assert_eq!(encoded, 3);
         assert_eq!(encodings.get(Variant::new("csv")), None);
         assert_eq!(
             encodings.footprint(),

@@ -185,7 +185,7 @@ impl SharedEvent {
     /// Appends the bytes of this event in `variant` to `out`: made by `encode` for the first who asks, and
     /// copied for everyone after. Where there is no memory to keep them in, they are made anew each time.
     ///
-    /// All who use the same variant must encode alike.
+    /// `encode` appends, and leaves what is there already. All who use the same variant must encode alike.
     pub fn encode_into(
         &self,
         variant: Variant,
@@ -195,20 +195,12 @@ impl SharedEvent {
         if let Some(bytes) = self.encodings.get(variant) {
             return out.extend_from_slice(bytes);
         }
-        // What is counted in advance is more than any protocol here makes of it.
-        let estimate = Encodings::footprint_of(512 + 2 * self.event.text_len());
-        if !self.memory.try_charge(estimate) {
-            return encode(&self.event, out);
-        }
-        let mut made = 0;
-        let bytes = self.encodings.get_or_insert(variant, |bytes| {
-            encode(&self.event, bytes);
-            made = Encodings::footprint_of(bytes.len());
-        });
-        out.extend_from_slice(bytes);
-        match estimate.checked_sub(made) {
-            Some(rest) => self.memory.release(rest),
-            None => self.memory.charge(made - estimate),
+        let start = out.len();
+        encode(&self.event, out);
+        let bytes = out.get(start..).unwrap_or_default();
+        let takes = Encodings::footprint_of(bytes.len());
+        if self.memory.try_charge(takes) && !self.encodings.insert(variant, bytes) {
+            self.memory.release(takes);
         }
     }
 
