@@ -28,8 +28,8 @@ static WAKING_THREAD: LazyLock<Option<Sender<WakesOnDrop>>> = LazyLock::new(|| {
 });
 
 thread_local! {
-    /// Those in a crowd who have asked on this thread since its scheduler last looked at the sockets. Not of all workers
-    /// together: one whose task takes long would keep everybody waiting.
+    /// Those in a crowd who have asked on this thread and were not woken yet, mostly since its scheduler last looked at the sockets. Not of
+    /// all workers together: one whose task takes long would keep everybody waiting.
     static WAITING: LateWakes = LateWakes::default();
 }
 
@@ -81,7 +81,7 @@ impl Drop for Handover {
         let (Some(wakes), Some(thread)) = (self.0.take(), &*WAKING_THREAD) else {
             return;
         };
-        // A thread that has ended, by the panic of a waker, is no reason to wake nobody.
+        // A thread that has ended is no reason to wake nobody. (It never does.)
         if let Err(SendError(wakes)) = thread.send(wakes) {
             drop(wakes);
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chat_core::runtime::{RuntimeExt, Spawn};
 use chat_runtime_tokio::TokioRuntime;
+use futures::future::join_all;
 use tokio::runtime::{Builder, Runtime};
 
 /// How many tasks a worker's own queue holds.
@@ -55,7 +56,8 @@ fn whoever_is_woken_later_comes_after_the_crowd_that_can_run() {
     }
     gate.send(()).unwrap();
     // Now and then the worker takes one from the shared queue although its own is not empty.
-    let polled_before = futures::executor::block_on(late).unwrap();
+    let late = runtime.timeout(PATIENCE, late);
+    let polled_before = runtime.block_on(late).unwrap().unwrap();
     assert!(polled_before > CROWD - OWN_QUEUE, "{polled_before}");
 }
 
@@ -79,11 +81,9 @@ fn everybody_is_woken_also_while_all_threads_for_blocking_work_are_busy() {
             }))
         })
         .collect();
-    futures::executor::block_on(async {
-        for task in crowd {
-            task.await.unwrap();
-        }
-        gate.send(()).unwrap();
-        blocked.await.unwrap();
-    });
+    let ends = runtime.timeout(PATIENCE, join_all(crowd));
+    let ended = runtime.block_on(ends).expect("all are woken");
+    assert!(ended.into_iter().all(|ended| ended.is_ok()));
+    gate.send(()).unwrap();
+    runtime.block_on(blocked).unwrap();
 }

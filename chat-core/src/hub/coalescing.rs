@@ -9,8 +9,10 @@ use super::{Shared, WeakHub};
 /// take along what they had to tell.
 #[derive(Debug)]
 pub(super) struct Coalescing {
-    /// Where it is noted whether some of what waits are rooms, for those who look without the lock.
+    /// Where it is noted whether somebody came into a room who is not announced yet, for those who look without the lock.
     bounds: Arc<Bounds>,
+    /// Held by whoever has taken out rooms, until it has announced who came. Locked before rooms are, and those before what waits.
+    announcing: Mutex<()>,
     waiting: Mutex<Waiting>,
 }
 
@@ -39,13 +41,10 @@ impl Drop for KeptOnDrop {
 impl Shared {
     /// Tells all that has waited so far.
     fn tell_what_waits(&self) {
-        let waiting = self.coalescing.take_all();
-        for room in waiting.rooms.iter().filter_map(Weak::upgrade) {
-            let mut wakes = Wakes::default();
-            room.announce_at_last(&mut wakes);
-            self.wake(wakes);
-        }
-        let outboxes = waiting.outboxes.iter().filter_map(Weak::upgrade);
+        let mut wakes = Wakes::default();
+        let outboxes = self.coalescing.announce_at_last(&mut wakes);
+        self.wake(wakes);
+        let outboxes = outboxes.iter().filter_map(Weak::upgrade);
         outboxes.for_each(|outbox| outbox.wake_at_last());
     }
 }
@@ -54,54 +53,89 @@ impl Coalescing {
     pub(super) fn new(bounds: &Arc<Bounds>) -> Self {
         Self {
             bounds: Arc::clone(bounds),
+            announcing: Mutex::default(),
             waiting: Mutex::default(),
         }
     }
 
-    /// Adds some; `true` if the caller has to see to it that they are [told](KeptOnDrop).
+    /// Adds a room that has arrivals to announce. Under the lock of the room, so that whoever came there is known to wait by the time
+    /// that it can do anything else. The caller [asks](Wakes::announce_later) for them to be told later.
+    pub(super) fn add_room(&self, room: &Arc<Room>) {
+        let mut waiting = self.waiting();
+        waiting.rooms.push(Arc::downgrade(room));
+        self.note(true);
+    }
+
+    /// Adds those whose connections have something to tell; `true` if the caller has to see to it that all who wait are
+    /// [told](KeptOnDrop).
     #[must_use]
-    pub(super) fn add(&self, outboxes: &[Arc<Outbox>], rooms: &[Arc<Room>]) -> bool {
-        if outboxes.is_empty() && rooms.is_empty() {
-            return false;
-        }
+    pub(super) fn add(&self, outboxes: &[Arc<Outbox>]) -> bool {
         let mut waiting = self.waiting();
         waiting.outboxes.extend(outboxes.iter().map(Arc::downgrade));
-        waiting.rooms.extend(rooms.iter().map(Arc::downgrade));
-        self.note(&waiting);
         !std::mem::replace(&mut waiting.is_promised, true)
     }
 
+    /// Announces who came into rooms, but perhaps for one room, so that something else comes after it. When it returns, they are
+    /// announced, also those whom another thread was about to announce.
+    pub(super) fn announce_first(&self, but: Option<&Arc<Room>>, wakes: &mut Wakes) {
+        let announcing = self.announcing();
+        let rooms = self.waiting().take_rooms(but);
+        rooms.iter().for_each(|room| room.announce_first(wakes));
+        self.finish(announcing);
+    }
+
+    /// Announces who came into rooms, as was promised to be done after a moment. Returns who waits beside them.
+    pub(super) fn announce_at_last(&self, wakes: &mut Wakes) -> Vec<Weak<Outbox>> {
+        let announcing = self.announcing();
+        let mut waiting = std::mem::take(&mut *self.waiting());
+        let rooms = waiting.take_rooms(None);
+        rooms.iter().for_each(|room| room.announce_at_last(wakes));
+        self.finish(announcing);
+        waiting.outboxes
+    }
+
+    /// Notes that those who were taken out to be announced are.
+    fn finish(&self, announcing: MutexGuard<'_, ()>) {
+        let waiting = self.waiting();
+        self.note(!waiting.rooms.is_empty());
+        drop(announcing);
+    }
+
+    fn note(&self, has_rooms: bool) {
+        self.bounds
+            .has_unannounced
+            .store(has_rooms, Ordering::SeqCst);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_announcing(&self) -> bool {
+        self.announcing.try_lock().is_err()
+    }
+
+    fn announcing(&self) -> MutexGuard<'_, ()> {
+        // As below.
+        self.announcing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing in this module can panic while it holds the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
     /// Takes out the rooms that have arrivals to announce, but perhaps for one.
-    pub(super) fn take_rooms(&self, but: Option<&Arc<Room>>) -> Vec<Arc<Room>> {
-        let mut waiting = self.waiting();
+    fn take_rooms(&mut self, but: Option<&Arc<Room>>) -> Vec<Arc<Room>> {
         let mut others = Vec::new();
-        waiting.rooms.retain(|waits| match (waits.upgrade(), but) {
+        self.rooms.retain(|waits| match (waits.upgrade(), but) {
             (Some(waits), Some(room)) if Arc::ptr_eq(&waits, room) => true,
             (waits, _) => {
                 others.extend(waits);
                 false
             }
         });
-        self.note(&waiting);
         others
-    }
-
-    fn take_all(&self) -> Waiting {
-        let mut waiting = self.waiting();
-        let all = std::mem::take(&mut *waiting);
-        self.note(&waiting);
-        all
-    }
-
-    fn note(&self, waiting: &Waiting) {
-        let has_rooms = !waiting.rooms.is_empty();
-        self.bounds
-            .has_unannounced
-            .store(has_rooms, Ordering::Release);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing in this module can panic while it holds the lock.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

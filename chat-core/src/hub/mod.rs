@@ -86,7 +86,7 @@ struct Shared {
     directory: Mutex<Directory>,
     resumables: Resumables,
     coalescing: Coalescing,
-    /// How many sessions are in several rooms.
+    /// How many sessions are in several rooms. Who was put out of one counts until it enters or leaves another.
     in_several_rooms: AtomicUsize,
     last_session: AtomicU64,
 }
@@ -212,24 +212,26 @@ impl Hub {
 
     /// Wakes whoever got something, and counts how the outboxes took it.
     pub(crate) fn wake(&self, mut wakes: Wakes) {
-        let delay = self.shared.config.presence_delay;
-        let rooms = wakes.take_rooms();
+        let shared = &self.shared;
+        let delay = shared.config.presence_delay;
+        let rooms_wait = wakes.take_rooms_wait();
         if delay.is_zero() {
-            let rooms = rooms.iter();
-            rooms.for_each(|room| room.announce_at_last(&mut wakes));
-            return self.shared.wake(wakes);
+            if rooms_wait {
+                shared.coalescing.announce_at_last(&mut wakes);
+            }
+            return shared.wake(wakes);
         }
         let outboxes = wakes.take_later();
-        if self.shared.coalescing.add(&outboxes, &rooms) {
-            let delay = self.shared.runtime.sleep(delay);
+        if (rooms_wait || !outboxes.is_empty()) && shared.coalescing.add(&outboxes) {
+            let delay = shared.runtime.sleep(delay);
             let promise = KeptOnDrop(self.downgrade());
             let keep = async move {
                 delay.await;
                 drop(promise);
             };
-            self.shared.runtime.spawn(keep).detach();
+            shared.runtime.spawn(keep).detach();
         }
-        self.shared.wake(wakes);
+        shared.wake(wakes);
     }
 
     /// Queues for everyone who came into their rooms, before something happens that is not heard in one room alone: a private message
@@ -269,12 +271,9 @@ impl Hub {
     }
 
     fn announce_arrivals_but_in(&self, room: Option<&Arc<room::Room>>) {
-        if self.shared.bounds.has_unannounced.load(Ordering::Acquire) {
+        if self.shared.bounds.has_unannounced() {
             let mut wakes = Wakes::default();
-            let rooms = self.shared.coalescing.take_rooms(room);
-            rooms
-                .iter()
-                .for_each(|room| room.announce_first(&mut wakes));
+            self.shared.coalescing.announce_first(room, &mut wakes);
             self.wake(wakes);
         }
     }
@@ -463,11 +462,13 @@ impl Reservation {
     /// Takes the seat; `None` if the room was closed meanwhile.
     pub(crate) fn sit(
         self,
+        hub: &Hub,
         who: Who,
         outbox: &Arc<Outbox>,
         wakes: &mut Wakes,
     ) -> Option<(Seat, Arc<SharedEvent>)> {
-        self.room.join(Member::new(who, self.role, outbox), wakes)
+        let member = Member::new(who, self.role, outbox);
+        self.room.join(member, &hub.shared.coalescing, wakes)
     }
 }
 

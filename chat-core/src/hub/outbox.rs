@@ -17,7 +17,6 @@ use stir::Stir;
 
 use super::arrivals::Latest;
 use super::config::{OutboxLimits, SlowConsumer};
-use super::room::Room;
 use crate::event::{CloseReason, Heard, Missed, SharedEvent};
 use crate::memory::{Lease, Memory};
 use crate::metrics::Level;
@@ -101,8 +100,8 @@ pub(crate) struct Wakes {
     wakers: Vec<Waker>,
     /// Those that may be woken a moment later.
     later: Vec<Arc<Outbox>>,
-    /// Those whose arrivals may be announced a moment later.
-    rooms: Vec<Arc<Room>>,
+    /// Whether arrivals wait in a room to be announced a moment later.
+    rooms_wait: bool,
     lease: Lease,
     /// How many events were dropped.
     pub(super) dropped: u64,
@@ -121,14 +120,14 @@ impl Wakes {
         std::mem::take(&mut self.later)
     }
 
-    /// Asks for the arrivals in `room` to be announced soon.
-    pub(super) fn announce_later(&mut self, room: Arc<Room>) {
-        self.rooms.push(room);
+    /// Asks for the arrivals that wait in rooms to be announced a moment later.
+    pub(super) fn announce_later(&mut self) {
+        self.rooms_wait = true;
     }
 
-    /// Takes out the rooms whose arrivals may be announced a moment later, which the caller promises to see to.
-    pub(super) fn take_rooms(&mut self) -> Vec<Arc<Room>> {
-        std::mem::take(&mut self.rooms)
+    /// Whether that was asked for, which the caller promises to see to.
+    pub(super) fn take_rooms_wait(&mut self) -> bool {
+        std::mem::take(&mut self.rooms_wait)
     }
 }
 
@@ -168,7 +167,6 @@ pub(crate) struct Outbox {
 pub(crate) struct Bounds {
     pub(crate) limits: OutboxLimits,
     pub(crate) memory: Arc<Memory>,
-    /// Whether somebody has come into any room who was not announced to everyone there yet.
     pub(super) has_unannounced: AtomicBool,
 }
 
@@ -179,6 +177,11 @@ impl Bounds {
             memory,
             has_unannounced: AtomicBool::new(false),
         })
+    }
+
+    /// Whether somebody has come into any room who may not have been announced to everyone there yet.
+    pub(super) fn has_unannounced(&self) -> bool {
+        self.has_unannounced.load(Ordering::SeqCst)
     }
 }
 
@@ -344,7 +347,7 @@ impl Outbox {
 
     /// Whether there may be somebody in a room to be told of before anything is taken.
     pub(crate) fn has_unannounced(&self) -> bool {
-        self.bounds.has_unannounced.load(Ordering::Acquire)
+        self.bounds.has_unannounced()
     }
 
     /// What it is bounded by.

@@ -76,8 +76,8 @@ impl Presence {
 
     pub(crate) fn take_nick(&mut self, nick: Nick) -> Result<(), HubError> {
         self.hub.claim_nick(&nick, self.id, &self.outbox)?;
-        if !self.seats.is_empty() && self.hub.has_order_between_rooms() {
-            self.announce_arrivals();
+        if !self.seats.is_empty() {
+            self.hub.keep_order_between_rooms();
         }
         let mut wakes = Wakes::default();
         let mut told = Told::across(self.seats.len());
@@ -140,7 +140,7 @@ impl Presence {
         let mut wakes = Wakes::default();
         let left = old.and_then(|old| self.stand_up(old, &mut wakes));
         let entered = loop {
-            if let Some(seat) = reservation.sit(who.clone(), &self.outbox, &mut wakes) {
+            if let Some(seat) = reservation.sit(&self.hub, who.clone(), &self.outbox, &mut wakes) {
                 break Ok(seat);
             }
             // The room was closed on the way; a new one takes its place.
@@ -175,8 +175,8 @@ impl Presence {
 
     /// Leaves all rooms and gives up the nick, and with it the right to come back.
     pub(crate) fn quit(&mut self, reason: Option<Body>) {
-        if !self.seats.is_empty() && self.hub.has_order_between_rooms() {
-            self.announce_arrivals();
+        if !self.seats.is_empty() {
+            self.hub.keep_order_between_rooms();
         }
         let mut wakes = Wakes::default();
         let mut told = Told::across(self.seats.len());
@@ -275,7 +275,7 @@ impl Presence {
             at: self.hub.wall_clock(),
         });
         let event = SharedEvent::new(private, self.hub.memory());
-        self.announce_arrivals();
+        self.hub.announce_arrivals();
         let mut wakes = Wakes::default();
         let accepted = outbox.push_direct(Arc::clone(&event), &mut wakes);
         self.hub.wake(wakes);
@@ -380,17 +380,6 @@ impl Presence {
             }
             self.hub.wake(wakes);
         }
-    }
-
-    /// Lets everyone hear who came before they hear what it does outside of one room, and that it came itself even if somebody else
-    /// is just about to announce that.
-    fn announce_arrivals(&self) {
-        self.hub.announce_arrivals();
-        let mut wakes = Wakes::default();
-        for seat in &self.seats {
-            seat.announce_arrivals(&mut wakes);
-        }
-        self.hub.wake(wakes);
     }
 
     /// Sends the peer an answer that tells what a room is like.

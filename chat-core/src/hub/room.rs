@@ -1,12 +1,12 @@
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use slab::Slab;
 
 use super::arrivals::{Place, Unannounced};
+use super::coalescing::Coalescing;
 use super::error::HubError;
 use super::outbox::{Outbox, Wakes, When};
 use crate::event::{CloseReason, Event, Missed, SessionId, SharedEvent, Who};
@@ -82,8 +82,6 @@ impl fmt::Debug for RoomView<'_> {
 pub(crate) struct Room {
     pub(crate) name: RoomName,
     memory: Arc<Memory>,
-    /// Whether somebody has come who was not announced to everyone yet: for those who look without the lock.
-    has_unannounced: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -157,7 +155,6 @@ impl Room {
         Self {
             name,
             memory: Arc::clone(memory),
-            has_unannounced: AtomicBool::new(false),
             state: Mutex::new(State {
                 members: Slab::new(),
                 unannounced: Unannounced::new(memory),
@@ -172,9 +169,10 @@ impl Room {
     }
 
     /// Seats a member and tells it; `None` if the room was closed meanwhile. The others may be told a moment later.
-    pub(crate) fn join(
+    pub(super) fn join(
         self: &Arc<Self>,
         mut member: Member,
+        coalescing: &Coalescing,
         wakes: &mut Wakes,
     ) -> Option<(Seat, Arc<SharedEvent>)> {
         let event = self.event(Event::Joined {
@@ -187,7 +185,6 @@ impl Room {
         }
         if state.is_heard() {
             state.unannounced.push(Arc::clone(&event));
-            self.has_unannounced.store(true, Ordering::Release);
         }
         member.knows = state.unannounced.end();
         member.outbox.push_own(Arc::clone(&event), wakes);
@@ -196,7 +193,8 @@ impl Room {
         if are_many {
             self.announce_arrivals(&mut state, When::Now, wakes);
         } else if state.unannounced.need_promise() {
-            wakes.announce_later(Arc::clone(self));
+            coalescing.add_room(self);
+            wakes.announce_later();
         }
         let seat = Seat {
             room: Arc::clone(self),
@@ -406,8 +404,6 @@ impl Room {
                 outbox.push_arrivals(latest, when, wakes);
             }
         }
-        // After the pushes.
-        self.has_unannounced.store(false, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -478,13 +474,6 @@ impl Seat {
         let occupants = state.occupants();
         drop(state);
         Ok(sorted(occupants))
-    }
-
-    /// Makes sure that everyone in the room has been told who came, also where another thread is about to do that.
-    pub(crate) fn announce_arrivals(&self, wakes: &mut Wakes) {
-        if self.room.has_unannounced.load(Ordering::Acquire) {
-            drop(self.room.lock_announced(When::Soon, wakes));
-        }
     }
 
     /// Whether anybody else hears what the member does.

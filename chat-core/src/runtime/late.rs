@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -47,14 +48,41 @@ impl LateWakes {
 impl Drop for WakesOnDrop {
     fn drop(&mut self) {
         let waiting = std::mem::take(&mut *self.0.waiting());
-        waiting.into_iter().for_each(Waker::wake);
+        for waker in waiting {
+            // Whoever panics keeps nobody else from being woken.
+            let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            if woken.is_err() {
+                tracing::error!("a waker panicked");
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
     use crate::testing::Flag;
+
+    #[test]
+    fn a_waker_that_panics_keeps_nobody_from_being_woken() {
+        struct Panics;
+
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                std::panic::resume_unwind(Box::new("this panic belongs to the test"));
+            }
+        }
+
+        let late = LateWakes::default();
+        let flag = Flag::set();
+        flag.take();
+        let wakes = late.add(&Arc::new(Panics).into());
+        assert!(late.add(&Arc::clone(&flag).into()).is_none());
+        drop(wakes);
+        assert!(flag.take());
+    }
 
     #[test]
     fn all_who_wait_are_woken_together_and_those_who_come_after_have_a_turn_of_their_own() {

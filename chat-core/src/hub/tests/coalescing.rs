@@ -369,6 +369,48 @@ fn whoever_enters_a_second_room_counts_before_anything_is_heard_there() {
 }
 
 #[test]
+fn whoever_waits_while_others_are_announced_is_not_overtaken() {
+    let (_, hub) = a_hub();
+    let zoe = join(&hub, "zoe", &["rust"]);
+    let dave = join(&hub, "dave", &["tea"]);
+    let bob = join(&hub, "bob", &[]);
+    let early = join(&hub, "early", &["early"]);
+    hears(&zoe);
+    let _eva = join(&hub, "eva", &["early"]);
+    let _carol = join(&hub, "carol", &["rust"]);
+    let outbox = Arc::clone(early.outbox());
+    let held = outbox.hold();
+    let zoe = std::thread::scope(|scope| {
+        // Announces eva, for which it waits for the outbox, and would then announce carol.
+        scope.spawn(move || bob.say_privately(&nick("dave"), body("hello")).unwrap());
+        while !hub.shared.coalescing.is_announcing() {
+            std::thread::yield_now();
+        }
+        let hub = &hub;
+        let others = scope.spawn(move || {
+            let second = join(hub, "second", &["rust"]);
+            let mut zoe = zoe;
+            zoe.join(&room("tea")).unwrap();
+            say(&dave, "tea", "hello");
+            (zoe, second, dave)
+        });
+        // They wait as well, and if they do not, they have heard by then what they should not.
+        (0..50)
+            .take_while(|_| !others.is_finished())
+            .for_each(|_| std::thread::park_timeout(SHORTLY));
+        drop(held);
+        others.join().unwrap()
+    });
+    let heard = [
+        "carol joins #rust",
+        "second joins #rust",
+        "zoe joins #tea",
+        "#tea 1 dave: hello",
+    ];
+    assert_eq!(hears(&zoe.0), heard);
+}
+
+#[test]
 fn rooms_wait_again_once_nobody_is_in_several_however_that_ended() {
     let ends: [fn(&Hub, &mut Session); 6] = [
         |_, session| session.leave(&room("tea")).unwrap(),

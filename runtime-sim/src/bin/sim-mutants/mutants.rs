@@ -365,8 +365,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "who comes is not told of",
         file: "hub/coalescing.rs",
-        from: r#"            room.announce_at_last(&mut wakes);"#,
-        to: r#"            let _ = room;"#,
+        from: r#"        rooms.iter().for_each(|room| room.announce_at_last(wakes));"#,
+        to: r#"        let _ = (rooms, &wakes);"#,
     },
     Mutant {
         name: "only the first who come are told of in time",
@@ -377,9 +377,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "what is said elsewhere comes before who came",
-        file: "hub/mod.rs",
-        from: r#"                .for_each(|room| room.announce_first(&mut wakes));"#,
-        to: r#"                .for_each(|room| wakes.announce_later(Arc::clone(room)));"#,
+        file: "hub/coalescing.rs",
+        from: r#"        rooms.iter().for_each(|room| room.announce_first(wakes));"#,
+        to: r#"        let _ = &wakes;
+        rooms.iter().for_each(|room| self.add_room(room));"#,
     },
     Mutant {
         name: "who comes elsewhere comes before who came",
