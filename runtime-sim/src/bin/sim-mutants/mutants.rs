@@ -1059,8 +1059,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "who comes and goes is told of late",
         file: "hub/mod.rs",
-        from: r#"            let delay = self.shared.runtime.sleep(delay);"#,
-        to: r#"            let delay = self.shared.runtime.sleep(delay * 10);"#,
+        from: r#"            let delay = shared.runtime.sleep(delay);"#,
+        to: r#"            let delay = shared.runtime.sleep(delay * 10);"#,
     },
     Mutant {
         name: "an outbox holds more than its share of memory",
