@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::mpsc::{self, SendError, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Wake, Waker};
 use std::thread;
@@ -81,9 +81,7 @@ impl Drop for Handover {
         let (Some(wakes), Some(thread)) = (self.0.take(), &*WAKING_THREAD) else {
             return;
         };
-        // A thread that has ended is no reason to wake nobody. (It never does.)
-        if let Err(SendError(wakes)) = thread.send(wakes) {
-            drop(wakes);
-        }
+        // What could not be sent is dropped, and so wakes here.
+        let _ = thread.send(wakes);
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::task::Poll;
-use std::thread;
 use std::time::Duration;
 
 use chat_core::runtime::{RuntimeExt, Spawn};
@@ -32,7 +31,7 @@ fn whoever_is_woken_later_comes_after_the_crowd_that_can_run() {
     let tokio = one_worker();
     let runtime = TokioRuntime::from(tokio.handle().clone());
     let polled = Arc::new(AtomicUsize::new(0));
-    let (started, worker) = mpsc::channel();
+    let (started, starts) = mpsc::channel();
     let (gate, opened) = mpsc::channel();
     let (waking, polled_before) = (runtime.clone(), Arc::clone(&polled));
     let mut is_asked = false;
@@ -41,13 +40,13 @@ fn whoever_is_woken_later_comes_after_the_crowd_that_can_run() {
             return Poll::Ready(polled_before.load(Ordering::SeqCst));
         }
         is_asked = true;
-        started.send(thread::current().id()).unwrap();
+        started.send(()).unwrap();
         // The only worker: nobody is polled until the whole crowd waits.
         opened.recv_timeout(PATIENCE).unwrap();
         waking.wake_later(cx.waker());
         Poll::Pending
     }));
-    worker.recv_timeout(PATIENCE).unwrap();
+    starts.recv_timeout(PATIENCE).unwrap();
     for _ in 0..CROWD {
         let polled = Arc::clone(&polled);
         runtime.spawn_detached(Box::pin(async move {

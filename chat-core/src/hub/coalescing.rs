@@ -113,7 +113,7 @@ impl Coalescing {
     }
 
     fn announcing(&self) -> MutexGuard<'_, ()> {
-        // As below.
+        // Nothing that is done while it is held can panic, either.
         self.announcing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 /// The tasks that wait to be [woken later](super::Spawn::wake_later), for an adapter whose executor does not tell when it
-/// has looked at its sockets. Clones are the same list.
+/// has looked at its sockets, or where others than the executor have to wake them. Clones are the same list.
 ///
 /// An executor that fires its timers when it looks at its sockets, as most do, can be asked for that by a timer
 /// for the shortest time: one for all who come together.
