@@ -466,6 +466,7 @@ where
         }
         let _entered = this.telemetry.enter();
         this.outbox.stir().answer();
+        this.outbox.note_connection(this);
         let mut scratch = Scratch::take();
         let polled = this.poll_phases(cx, &mut scratch);
         this.telemetry.moved(&scratch.tally);

@@ -43,9 +43,8 @@ impl Shared {
     fn tell_what_waits(&self) {
         let mut wakes = Wakes::default();
         let outboxes = self.coalescing.announce_at_last(&mut wakes);
+        wakes.collect(&outboxes);
         self.wake(wakes);
-        let outboxes = outboxes.iter().filter_map(Weak::upgrade);
-        outboxes.for_each(|outbox| outbox.wake_at_last());
     }
 }
 
@@ -85,13 +84,13 @@ impl Coalescing {
     }
 
     /// Announces who came into rooms, as was promised to be done after a moment. Returns who waits beside them.
-    pub(super) fn announce_at_last(&self, wakes: &mut Wakes) -> Vec<Weak<Outbox>> {
+    pub(super) fn announce_at_last(&self, wakes: &mut Wakes) -> Vec<Arc<Outbox>> {
         let announcing = self.announcing();
         let mut waiting = std::mem::take(&mut *self.waiting());
         let rooms = waiting.take_rooms(None);
         rooms.iter().for_each(|room| room.announce_at_last(wakes));
         self.finish(announcing);
-        waiting.outboxes
+        waiting.outboxes.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Notes that those who were taken out to be announced are.

@@ -2,18 +2,22 @@
 
 mod queue;
 mod stir;
+mod successor;
 #[cfg(test)]
 pub(super) mod tests;
 
 use std::ops::{Add, AddAssign, SubAssign};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use chat_prefetch::{ahead, prefetch, prefetch_bytes};
 use futures::task::{ArcWake, WakerRef, waker_ref};
 pub(crate) use queue::Queue;
 use stir::Stir;
+pub(super) use successor::Succession;
+use successor::Successor;
 
 use super::arrivals::Latest;
 use super::config::{OutboxLimits, SlowConsumer};
@@ -110,9 +114,25 @@ pub(crate) struct Wakes {
 }
 
 impl Wakes {
-    pub(crate) fn wake(self) {
-        self.wakers.into_iter().for_each(Waker::wake);
-        self.later.iter().for_each(|outbox| outbox.wake_at_last());
+    pub(crate) fn wake(mut self) {
+        let later = self.take_later();
+        self.collect(&later);
+        let mut wakers = self.wakers.into_iter();
+        while let Some(waker) = wakers.next() {
+            if let Some(soon) = wakers.as_slice().get(WAKERS_ABREAST) {
+                prefetch(soon.data());
+            }
+            waker.wake();
+        }
+    }
+
+    /// Adds those that may have been woken a moment later, and still sleep.
+    pub(super) fn collect(&mut self, outboxes: &[Arc<Outbox>]) {
+        let mut succession = Succession::after(self);
+        for outbox in ahead(outboxes.iter(), |soon| soon.prefetch()) {
+            outbox.wake_at_last(self);
+            succession.go_on(outbox, self);
+        }
     }
 
     /// Takes out those that may be woken a moment later, which the caller promises to see to.
@@ -145,9 +165,6 @@ impl Wakes {
 /// The waker that the connection leaves when it falls asleep is there for the stream and the timer too, which
 /// [wake](Outbox::stir_waker) it by way of this.
 #[derive(Debug)]
-//
-// In this order for the sake of `approach`.
-#[repr(C)]
 pub(crate) struct Outbox {
     bounds: Arc<Bounds>,
     /// How many bytes of answers and notes wait. Beside the lock, because the connection asks after every frame.
@@ -160,6 +177,9 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// How many times somebody else has ended the session's membership of a room.
     evictions: AtomicU32,
+    /// Where in memory the connection is, or was when it was polled last.
+    connection: AtomicPtr<()>,
+    successor: Successor,
 }
 
 /// What all outboxes of a hub are bounded by, and look at: once for all of them, so that each is a line of cache less.
@@ -205,7 +225,7 @@ struct State {
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
-    /// Whether somebody has promised to [wake it](Outbox::wake_at_last) soon.
+    /// Whether somebody has promised to [wake it](Wakes::collect) soon.
     is_woken_later: bool,
     /// In a box, because hardly any connection has one, and all have room for it.
     closing: Option<Box<Closing>>,
@@ -255,15 +275,27 @@ impl Outbox {
             hushed: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             evictions: AtomicU32::new(0),
+            connection: AtomicPtr::default(),
+            successor: Successor::default(),
             state: Mutex::default(),
         }
     }
 
-    /// Looks at its beginning and its end, so that it is in the processor's cache when it is pushed to a moment later.
-    pub(super) fn approach(&self) {
-        let near_beginning = self.answer_bytes.load(Ordering::Relaxed);
-        let at_end = self.evictions.load(Ordering::Relaxed);
-        std::hint::black_box((near_beginning, at_end));
+    /// Sends for it, as it is pushed to a moment later.
+    pub(super) fn prefetch(&self) {
+        prefetch_bytes(self, size_of::<Self>());
+    }
+
+    /// Notes where in memory its connection is.
+    pub(crate) fn note_connection<T>(&self, connection: &T) {
+        let address = std::ptr::from_ref(connection).cast_mut().cast();
+        self.connection.store(address, Ordering::Relaxed);
+    }
+
+    /// Sends for what is looked at when the connection has its turn that was woken right after this one: of itself its
+    /// first `bytes`.
+    pub(crate) fn prefetch_successor(&self, bytes: usize) {
+        self.successor.prefetch(bytes);
     }
 
     /// Queues an event about a room. If it does not fit, the oldest room events make way.
@@ -355,18 +387,12 @@ impl Outbox {
         &self.bounds.limits
     }
 
-    /// Wakes the connection, if there is still something that it sleeps on.
-    pub(super) fn wake_at_last(&self) {
+    /// Has the connection woken, if there is still something that it sleeps on.
+    fn wake_at_last(&self, wakes: &mut Wakes) {
         let mut state = self.lock();
         state.is_woken_later = false;
-        let waker = match state.wants_events && !state.queue.is_empty() {
-            true => state.waker.take(),
-            false => None,
-        };
-        if let Some(waker) = waker {
-            state.wants_events = false;
-            drop(state);
-            waker.wake();
+        if !state.queue.is_empty() {
+            state.wake(wakes);
         }
     }
 
@@ -744,6 +770,9 @@ impl Outbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How many tasks that are woken one after the other are on their way from memory at a time.
+const WAKERS_ABREAST: usize = 8;
 
 /// About how many bytes a note of what was missed has on the wire.
 const NOTE_WEIGHT: usize = 64;

@@ -8,7 +8,7 @@ use slab::Slab;
 use super::arrivals::{Place, Unannounced};
 use super::coalescing::Coalescing;
 use super::error::HubError;
-use super::outbox::{Outbox, Wakes, When};
+use super::outbox::{Outbox, Succession, Wakes, When};
 use crate::event::{CloseReason, Event, Missed, SessionId, SharedEvent, Who};
 use crate::memory::{Charge, Memory};
 use crate::message::{Body, Message, MessageKind};
@@ -399,9 +399,11 @@ impl Room {
         let members = members.map(|(_, member)| (&member.outbox, member.knows));
         let listeners = state.listeners.iter();
         let listeners = listeners.map(|(_, listener)| (&listener.outbox, listener.knows));
+        let mut succession = Succession::after(wakes);
         for (outbox, knows) in members.chain(listeners) {
             if let Some(latest) = announcement.since(knows) {
                 outbox.push_arrivals(latest, when, wakes);
+                succession.go_on(outbox, wakes);
             }
         }
     }
@@ -631,20 +633,10 @@ impl State {
         }
     }
 
-    /// The members, whose outboxes are [approached](Outbox::approach) some at a time: a processor fetches those from memory
-    /// together. Each push by itself would wait for its own, because of the lock.
+    /// The members, whose outboxes are on their way from memory by the time of their turn: each push by itself would wait for
+    /// its own.
     fn approach_members(&self) -> impl Iterator<Item = (usize, &Member)> {
-        const ABREAST: usize = 16;
-        let mut ahead = self.members.iter();
-        let mut near = 0;
-        self.members.iter().inspect(move |_| {
-            if near == 0 {
-                near = ABREAST;
-                let next = ahead.by_ref().take(ABREAST);
-                next.for_each(|(_, member)| member.outbox.approach());
-            }
-            near -= 1;
-        })
+        chat_prefetch::ahead(self.members.iter(), |(_, soon)| soon.outbox.prefetch())
     }
 
     /// Numbers a message, remembers it, and gives it to everyone.
@@ -669,8 +661,10 @@ impl State {
             at: clock(),
         });
         let event = SharedEvent::new(message, self.charge.memory());
+        let mut succession = Succession::after(wakes);
         for (_, member) in self.approach_members() {
             member.outbox.push_room(&event, wakes);
+            succession.go_on(&member.outbox, wakes);
         }
         for (_, listener) in &self.listeners {
             listener.outbox.push_room(&event, wakes);
@@ -719,6 +713,7 @@ impl State {
             Event::Left { .. } | Event::Quit { .. } => Outbox::push_unhurried,
             _ => |outbox: &Arc<Outbox>, event: &_, wakes: &mut _| outbox.push_room(event, wakes),
         };
+        let mut succession = Succession::after(wakes);
         for (key, member) in self.approach_members() {
             if !told.first_time(member.who.session) {
                 continue;
@@ -728,6 +723,7 @@ impl State {
             } else {
                 push(&member.outbox, event, wakes);
             }
+            succession.go_on(&member.outbox, wakes);
         }
         for (_, listener) in &self.listeners {
             push(&listener.outbox, event, wakes);

@@ -57,6 +57,7 @@ where
             // What the stream has no room for is kept.
             let piece = Scratch::OUTPUT.min(outbox.memory().session_share());
             more = outbox.take(piece, &mut scratch.taken);
+            outbox.prefetch_successor(const { std::mem::offset_of!(Self, lines) });
             if !scratch.taken.is_empty() {
                 self.usual = scratch.taken.len() as u32;
             }

@@ -27,7 +27,7 @@ fn new_event(event: Event) -> Arc<SharedEvent> {
     SharedEvent::new(event, &Memory::new(usize::MAX))
 }
 
-fn message(room_name: &str, number: u64) -> Arc<SharedEvent> {
+pub(super) fn message(room_name: &str, number: u64) -> Arc<SharedEvent> {
     new_event(Event::Message(Message {
         room: room(room_name),
         number,
@@ -64,7 +64,7 @@ fn private() -> Arc<SharedEvent> {
     }))
 }
 
-fn outbox(messages: usize) -> Outbox {
+pub(super) fn outbox(messages: usize) -> Outbox {
     limited(OutboxLimits {
         messages,
         ..OutboxLimits::default()

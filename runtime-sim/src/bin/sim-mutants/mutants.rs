@@ -129,11 +129,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a member is passed over",
         file: "hub/room.rs",
         from: r#"        for (_, member) in self.approach_members() {
-            member.outbox.push_room(&event, wakes);
-        }"#,
+            member.outbox.push_room(&event, wakes);"#,
         to: r#"        for (_, member) in self.members.iter().skip(usize::from(number == 20)) {
-            member.outbox.push_room(&event, wakes);
-        }"#,
+            member.outbox.push_room(&event, wakes);"#,
     },
     Mutant {
         name: "a leave is not announced",
@@ -359,7 +357,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "who goes is not told of",
         file: "hub/coalescing.rs",
-        from: r#"        outboxes.for_each(|outbox| outbox.wake_at_last());"#,
+        from: r#"        wakes.collect(&outboxes);"#,
         to: r#"        drop(outboxes);"#,
     },
     Mutant {
