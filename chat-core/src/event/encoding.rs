@@ -28,35 +28,46 @@ impl PartialEq for Variant {
     }
 }
 
-/// The bytes of one event, per [`Variant`], each made once and only when somebody needs it.
+/// What something has become, per [`Variant`], each made once and only when somebody needs it.
 ///
 /// A list, because a room speaks one to three variants; it only grows, so that reading it takes no
 /// lock.
-#[derive(Debug, Default)]
-pub struct Encodings {
-    first: OnceLock<Box<Encoding>>,
+#[derive(Debug)]
+pub(super) struct Encodings<T> {
+    first: OnceLock<Box<Encoding<T>>>,
 }
 
 #[derive(Debug)]
-struct Encoding {
+struct Encoding<T> {
     variant: Variant,
-    bytes: Box<[u8]>,
-    next: OnceLock<Box<Encoding>>,
+    written: T,
+    next: OnceLock<Box<Encoding<T>>>,
 }
 
-impl Encodings {
-    /// The bytes in `variant`, if somebody has needed them before.
-    pub(super) fn get(&self, variant: Variant) -> Option<&[u8]> {
-        let mut all = self.iter();
+impl<T> Default for Encodings<T> {
+    fn default() -> Self {
+        Self {
+            first: OnceLock::new(),
+        }
+    }
+}
+
+impl<T> Encodings<T> {
+    /// How much memory each takes beside what is written.
+    pub(super) const OVERHEAD: usize = size_of::<Encoding<T>>();
+
+    /// What it is in `variant`, if somebody has needed that before.
+    pub(super) fn get(&self, variant: Variant) -> Option<&T> {
+        let mut all = self.all();
         let found = all.find(|encoding| encoding.variant == variant);
-        found.map(|encoding| &*encoding.bytes)
+        found.map(|encoding| &encoding.written)
     }
 
-    /// Keeps `bytes` as those in `variant`; `false` if somebody else has kept them meanwhile.
-    pub(super) fn insert(&self, variant: Variant, bytes: &[u8]) -> bool {
+    /// Keeps what it is in `variant`; `false` if somebody else has kept that meanwhile.
+    pub(super) fn insert(&self, variant: Variant, written: T) -> bool {
         let mut encoding = Box::new(Encoding {
             variant,
-            bytes: bytes.into(),
+            written,
             next: OnceLock::new(),
         });
         let mut place = &self.first;
@@ -72,20 +83,12 @@ impl Encodings {
         }
     }
 
-    /// How much memory they take beside their own size.
-    pub(super) fn footprint(&self) -> usize {
-        let footprints = self
-            .iter()
-            .map(|encoding| Self::footprint_of(encoding.bytes.len()));
-        footprints.sum()
+    /// All that was kept.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.all().map(|encoding| &encoding.written)
     }
 
-    /// How much memory one of so many bytes takes.
-    pub(super) const fn footprint_of(bytes: usize) -> usize {
-        size_of::<Encoding>() + bytes
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Encoding> {
+    fn all(&self) -> impl Iterator<Item = &Encoding<T>> {
         let first = self.first.get().map(|first| &**first);
         std::iter::successors(first, |encoding| encoding.next.get().map(|next| &**next))
     }
@@ -101,14 +104,11 @@ mod tests {
         for is_first in [true, false, false] {
             for name in ["text", "json", "irc"] {
                 let variant = Variant::new(name);
-                assert_eq!(encodings.insert(variant, name.as_bytes()), is_first);
-                assert_eq!(encodings.get(variant), Some(name.as_bytes()));
+                assert_eq!(encodings.insert(variant, name), is_first);
+                assert_eq!(encodings.get(variant), Some(&name));
             }
         }
         assert_eq!(encodings.get(Variant::new("csv")), None);
-        assert_eq!(
-            encodings.footprint(),
-            3 * Encodings::footprint_of(0) + 4 + 4 + 3
-        );
+        assert!(encodings.iter().eq(&["text", "json", "irc"]));
     }
 }

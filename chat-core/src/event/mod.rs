@@ -3,11 +3,15 @@
 
 mod close;
 mod encoding;
+mod series;
 
 use std::sync::Arc;
 
 pub use close::CloseReason;
-pub use encoding::{Encodings, Variant};
+use encoding::Encodings;
+pub use encoding::Variant;
+pub use series::Batch;
+pub(crate) use series::Series;
 
 use crate::memory::Memory;
 use crate::message::{Body, Message, PrivateMessage};
@@ -147,7 +151,7 @@ impl Event {
 #[derive(Debug)]
 pub struct SharedEvent {
     event: Event,
-    encodings: Encodings,
+    encodings: Encodings<Box<[u8]>>,
     memory: Arc<Memory>,
     share: usize,
     /// What it counts towards the bytes of an outbox. Kept, because each outbox asks more than once.
@@ -198,8 +202,8 @@ impl SharedEvent {
         let start = out.len();
         encode(&self.event, out);
         let bytes = out.get(start..).unwrap_or_default();
-        let takes = Encodings::footprint_of(bytes.len());
-        if self.memory.try_charge(takes) && !self.encodings.insert(variant, bytes) {
+        let takes = Self::footprint_of(bytes);
+        if self.memory.try_charge(takes) && !self.encodings.insert(variant, bytes.into()) {
             self.memory.release(takes);
         }
     }
@@ -223,7 +227,13 @@ impl SharedEvent {
 
     /// How much memory it takes.
     pub(crate) fn footprint(&self) -> usize {
-        self.weight() + Self::OVERHEAD + self.encodings.footprint()
+        let encodings = self.encodings.iter().map(|bytes| Self::footprint_of(bytes));
+        self.weight() + Self::OVERHEAD + encodings.sum::<usize>()
+    }
+
+    /// How much memory its `bytes` in one variant take.
+    fn footprint_of(bytes: &[u8]) -> usize {
+        Encodings::<Box<[u8]>>::OVERHEAD + bytes.len()
     }
 }
 

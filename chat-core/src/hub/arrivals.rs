@@ -5,60 +5,35 @@ use std::sync::Arc;
 
 use super::config::OutboxLimits;
 use super::outbox::{Load, Outbox, Wakes, When};
-use crate::event::SharedEvent;
+use crate::event::{Batch, Series, SharedEvent};
 use crate::memory::{Charge, Memory};
 
-/// Arrivals in one room that followed each other, shared by everyone who is told of them.
-#[derive(Debug)]
-pub(crate) struct Arrivals {
-    events: Box<[Arc<SharedEvent>]>,
-    load: Load,
-    /// Of itself; events count their own.
-    charge: Charge,
-}
-
-impl Arrivals {
-    fn new(events: Box<[Arc<SharedEvent>]>, memory: &Arc<Memory>) -> Arc<Self> {
-        let mut charge = Charge::new(memory);
-        charge.set(Self::footprint(events.len()));
-        Arc::new(Self {
-            load: Load::of(&events),
-            events,
-            charge,
-        })
-    }
-
-    /// How much memory so many take.
-    const fn footprint(events: usize) -> usize {
-        size_of::<Self>() + 16 + events * size_of::<Arc<SharedEvent>>()
-    }
-
-    /// Where it is and how much memory it takes itself.
-    #[cfg(test)]
-    fn audit(self: &Arc<Self>) -> (usize, usize) {
-        let place = Arc::as_ptr(self) as usize;
-        (place, Self::footprint(self.events.len()))
-    }
-}
-
-/// What one member is told of [`Arrivals`]: all, or those after its own, and less once some have been taken. It holds on to no more
-/// than twice as many as that.
+/// What one member is told of arrivals: all of a series, or those after its own, and less once some have been taken. It holds on to
+/// no more than twice as many as that.
 #[derive(Clone, Debug)]
 pub(crate) struct Latest {
-    arrivals: Arc<Arrivals>,
+    arrivals: Arc<Series>,
     next: u32,
 }
 
 impl Latest {
     /// Those that are left.
     pub(crate) fn events(&self) -> &[Arc<SharedEvent>] {
-        &self.arrivals.events[self.next as usize..]
+        &self.arrivals.events()[self.next as usize..]
+    }
+
+    /// The same, to be written down.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch::new(&self.arrivals, self.next as usize)
     }
 
     /// What they count towards the limits of an outbox.
     pub(super) fn load(&self) -> Load {
         match self.next {
-            0 => self.arrivals.load,
+            0 => Load {
+                entries: self.arrivals.len(),
+                bytes: self.arrivals.weight(),
+            },
             _ => Load::of(self.events()),
         }
     }
@@ -68,27 +43,22 @@ impl Latest {
         self.events().last().map_or(0, |event| event.share())
     }
 
-    /// All events that it holds on to, and where it is and how much memory it takes itself.
     #[cfg(test)]
-    pub(super) fn audit(&self) -> (&[Arc<SharedEvent>], (usize, usize)) {
-        (&self.arrivals.events, self.arrivals.audit())
+    pub(super) fn audit(&self) -> &Arc<Series> {
+        &self.arrivals
     }
 
     /// Takes the first one that is left.
     pub(super) fn take_one(&mut self) -> Option<Arc<SharedEvent>> {
         let event = Arc::clone(self.events().first()?);
         self.next += 1;
-        self.let_go();
-        Some(event)
-    }
-
-    /// Keeps those that are left by itself where they are the lesser part.
-    fn let_go(&mut self) {
-        let left = self.events();
-        if 2 * left.len() < self.arrivals.events.len() && !left.is_empty() {
-            self.arrivals = Arrivals::new(left.into(), self.arrivals.charge.memory());
+        let left = self.events().len();
+        // Keeps those that are left by itself where they are the lesser part.
+        if 2 * left < self.arrivals.len() && left > 0 {
+            self.arrivals = self.arrivals.last(left);
             self.next = 0;
         }
+        Some(event)
     }
 }
 
@@ -103,7 +73,7 @@ pub(super) struct Unannounced {
     /// The place of the first of them: how many were announced before.
     start: Place,
     /// All of them, once somebody was told of them in advance: whoever looks next shares that.
-    told: Option<Arc<Arrivals>>,
+    told: Option<Announcement>,
     /// Whether somebody has promised to announce them soon.
     is_promised: bool,
     /// Of the list.
@@ -142,27 +112,16 @@ impl Unannounced {
     /// Tells one member or listener in advance, and notes that it `knows` of all after that.
     pub(super) fn tell(&mut self, outbox: &Arc<Outbox>, knows: &mut Place, wakes: &mut Wakes) {
         let known = std::mem::replace(knows, self.end());
-        let announcement = match self.since(known) {
+        match self.since(known) {
             [] => return,
             [event] => return outbox.push_room(event, wakes),
-            news if 2 * news.len() < self.events.len() => Announcement {
-                start: known,
-                arrivals: Arrivals::new(news.into(), self.charge.memory()),
-            },
-            _ => self.announcement(),
-        };
-        if let Some(latest) = announcement.since(known) {
-            outbox.push_arrivals(latest, When::Now, wakes);
+            _ => {}
         }
-    }
-
-    /// Of all of them, who stay.
-    fn announcement(&mut self) -> Announcement {
-        let (events, memory) = (&self.events, self.charge.memory());
-        let told = || Arrivals::new(events.as_slice().into(), memory);
-        Announcement {
-            start: self.start,
-            arrivals: Arc::clone(self.told.get_or_insert_with(told)),
+        let (events, start, memory) = (&self.events, self.start, self.charge.memory());
+        let announcement = || Announcement::new(start, events.as_slice().into(), memory);
+        let told = self.told.get_or_insert_with(announcement);
+        if let Some(latest) = told.since(known) {
+            outbox.push_arrivals(latest, When::Now, wakes);
         }
     }
 
@@ -194,9 +153,8 @@ impl Unannounced {
         let events = std::mem::take(&mut self.events);
         let told = self.told.take();
         self.count();
-        let memory = self.charge.memory();
-        let arrivals = told.unwrap_or_else(|| Arrivals::new(events.into_boxed_slice(), memory));
-        Some(Announcement { start, arrivals })
+        let announcement = || Announcement::new(start, events.into(), self.charge.memory());
+        Some(told.unwrap_or_else(announcement))
     }
 
     fn count(&mut self) {
@@ -214,31 +172,102 @@ impl Unannounced {
         (&self.events, self.slots())
     }
 
-    /// Where that is which was told in advance, and how much memory it takes itself.
+    /// What was told in advance.
     #[cfg(test)]
-    pub(super) fn audit_told(&self) -> Option<(usize, usize)> {
-        self.told.as_ref().map(Arrivals::audit)
+    pub(super) fn audit_told(&self) -> Vec<Arc<Series>> {
+        let told = self.told.iter().flat_map(Announcement::series);
+        told.cloned().collect()
     }
 }
 
 /// Arrivals, from a place on.
+#[derive(Debug)]
 pub(super) struct Announcement {
     start: Place,
-    arrivals: Arc<Arrivals>,
+    all: Arc<Series>,
+    /// Their last half, their last quarter and so on, for those who know the others, once somebody has needed them: so they
+    /// share what is written down, and nobody holds on to much more than it is told of.
+    ends: Vec<Option<Arc<Series>>>,
 }
 
 impl Announcement {
+    fn new(start: Place, events: Box<[Arc<SharedEvent>]>, memory: &Arc<Memory>) -> Self {
+        Self {
+            start,
+            all: Series::new(events, memory),
+            ends: Vec::new(),
+        }
+    }
+
     /// What somebody is told who has heard of all before `place`; `None` if that is nothing.
-    pub(super) fn since(&self, place: Place) -> Option<Latest> {
-        let next = place.saturating_sub(self.start);
-        let is_new = next < self.arrivals.events.len() as Place;
-        is_new.then(|| {
-            let mut latest = Latest {
-                arrivals: Arc::clone(&self.arrivals),
-                next: next as u32,
-            };
-            latest.let_go();
-            latest
+    pub(super) fn since(&mut self, place: Place) -> Option<Latest> {
+        let known = place.saturating_sub(self.start);
+        let left = self.all.len().checked_sub(known as usize)?;
+        // The shortest end that has all of them.
+        let halvings = self.all.len().checked_div(left)?.ilog2();
+        let arrivals = self.end(halvings as usize);
+        Some(Latest {
+            next: (arrivals.len() - left) as u32,
+            arrivals: Arc::clone(arrivals),
         })
+    }
+
+    fn end(&mut self, halvings: usize) -> &Arc<Series> {
+        let Some(place) = halvings.checked_sub(1) else {
+            return &self.all;
+        };
+        if self.ends.len() < halvings {
+            self.ends.resize(halvings, None);
+        }
+        self.ends[place].get_or_insert_with(|| self.all.last(self.all.len() >> halvings))
+    }
+
+    #[cfg(test)]
+    fn series(&self) -> impl Iterator<Item = &Arc<Series>> {
+        std::iter::once(&self.all).chain(self.ends.iter().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, SessionId, Who};
+    use crate::name::{Nick, RoomName};
+
+    #[test]
+    fn each_is_told_of_what_it_does_not_know_and_holds_on_to_no_more_than_twice_as_much() {
+        let memory = Memory::new(usize::MAX);
+        let mut unannounced = Unannounced::new(&memory);
+        for n in 0..100 {
+            let room = RoomName::parse("rust").unwrap();
+            let who = Who {
+                session: SessionId(n),
+                nick: Nick::parse(&format!("guest-{n}")).unwrap(),
+            };
+            unannounced.push(SharedEvent::new(Event::Joined { room, who }, &memory));
+        }
+        let events = unannounced.audit().0.to_vec();
+        let mut announcement = unannounced.take().unwrap();
+        let told: Vec<_> = (0..100)
+            .map(|known| announcement.since(known).unwrap())
+            .collect();
+        for (known, latest) in told.iter().enumerate() {
+            let expected = &events[known..];
+            assert!(
+                expected
+                    .iter()
+                    .zip(latest.events())
+                    .all(|(a, b)| Arc::ptr_eq(a, b))
+            );
+            assert_eq!(latest.events().len(), expected.len());
+            assert_eq!(latest.load().entries, expected.len());
+            assert!(latest.arrivals.len() <= 2 * expected.len());
+        }
+        assert!(announcement.since(100).is_none());
+        assert!(announcement.since(1000).is_none());
+        // All, the last 50, 25, 12, 6, 3 and the last one.
+        assert_eq!(announcement.series().count(), 7);
+        drop((told, events, announcement, unannounced));
+        assert_eq!(memory.used(), 0);
     }
 }

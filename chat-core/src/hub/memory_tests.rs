@@ -8,7 +8,7 @@ use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::outbox::tests::Ledger;
 use super::{Hub, HubConfig, HubError, Outgoing, Queue};
-use crate::event::{Event, SharedEvent, Variant};
+use crate::event::{Batch, Event, SharedEvent, Variant};
 use crate::memory::Memory;
 use crate::message::{Body, MessageKind};
 use crate::name::{Nick, RoomName};
@@ -307,7 +307,7 @@ fn act() -> impl Strategy<Value = Act> {
 /// What the hub uses, counted by looking at everything there is.
 fn recount(hub: &Hub, people: &[Session]) -> usize {
     let mut events: BTreeMap<*const SharedEvent, usize> = BTreeMap::new();
-    let mut arrivals = BTreeMap::new();
+    let mut arrivals = Vec::new();
     let mut rest = 0;
     let mut note = |event: &Arc<SharedEvent>| {
         events.insert(Arc::as_ptr(event), event.footprint());
@@ -324,6 +324,10 @@ fn recount(hub: &Hub, people: &[Session]) -> usize {
         rest += slots;
         arrivals.extend(told);
     }
+    let arrivals: BTreeMap<_, _> = arrivals
+        .iter()
+        .map(|arrivals| (Arc::as_ptr(arrivals), arrivals.footprint()))
+        .collect();
     rest += arrivals.values().sum::<usize>();
     rest + events.values().sum::<usize>()
 }
@@ -359,8 +363,13 @@ proptest! {
                     taken.clear();
                 }
                 Act::Encode(who) => {
-                    for event in people[who].outbox().audit().events {
-                        let encode = |_: &Event, out: &mut Vec<u8>| out.extend([b'x'; 700]);
+                    let encode = |_: &Event, out: &mut Vec<u8>| out.extend([b'x'; 700]);
+                    let held = people[who].outbox().audit();
+                    for arrivals in held.arrivals {
+                        let batch = Batch::new(&arrivals, 0);
+                        batch.encode_into(VARIANT, &mut Vec::new(), encode);
+                    }
+                    for event in held.events {
                         event.encode_into(VARIANT, &mut Vec::new(), encode);
                     }
                 }

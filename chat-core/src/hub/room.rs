@@ -364,9 +364,9 @@ impl Room {
         SharedEvent::new(event, &self.memory)
     }
 
-    /// The events that it holds, the memory of its slots, and where arrivals are that were told in advance, and their own memory.
+    /// The events that it holds, the memory of its slots, and the arrivals that were told in advance.
     #[cfg(test)]
-    pub(super) fn audit(&self) -> (Vec<Arc<SharedEvent>>, usize, Option<(usize, usize)>) {
+    pub(super) fn audit(&self) -> (Vec<Arc<SharedEvent>>, usize, Vec<Arc<crate::event::Series>>) {
         let state = self.lock();
         let remembered = state.memory.range(HistoryRange::Latest, usize::MAX);
         let (unannounced, list) = state.unannounced.audit();
@@ -392,7 +392,7 @@ impl Room {
     }
 
     fn announce_arrivals(&self, state: &mut State, when: When, wakes: &mut Wakes) {
-        let Some(announcement) = state.unannounced.take() else {
+        let Some(mut announcement) = state.unannounced.take() else {
             return;
         };
         let members = state.approach_members();

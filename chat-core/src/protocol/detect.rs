@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Delivery, Flow, JsonProtocol, Protocol, TextProtocol};
-use crate::event::CloseReason;
+use crate::event::{Batch, CloseReason};
 use crate::framing::Frame;
 use crate::hub::HubError;
 use crate::session::{Done, Session};
@@ -128,6 +128,10 @@ impl Protocol for DetectProtocol {
 
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>) {
         self.spoken().encode(delivery, session, out);
+    }
+
+    fn encode_batch(&mut self, batch: Batch<'_>, session: &Session, out: &mut Vec<u8>) {
+        self.spoken().encode_batch(batch, session, out);
     }
 
     fn ping(&mut self, out: &mut Vec<u8>) {

@@ -13,7 +13,7 @@ pub use text::{Command, CommandError, TextProtocol};
 
 use std::time::Duration;
 
-use crate::event::{CloseReason, Missed, SharedEvent};
+use crate::event::{Batch, CloseReason, Missed, SharedEvent};
 use crate::framing::Frame;
 use crate::hub::HubError;
 use crate::session::{Done, Session};
@@ -126,6 +126,16 @@ pub trait Protocol {
     /// Writes down what the session gets to hear.
     fn encode(&mut self, delivery: Delivery<'_>, session: &Session, out: &mut Vec<u8>);
 
+    /// Writes down events that the session hears together, as if each were [encoded](Protocol::encode) by itself. They were brought
+    /// about by others, and are heard by others too.
+    ///
+    /// A protocol that writes the same for all who hear them can do so once ([`Batch::encode_into`]).
+    fn encode_batch(&mut self, batch: Batch<'_>, session: &Session, out: &mut Vec<u8>) {
+        for event in batch.events() {
+            self.encode(Delivery::Event(event), session, out);
+        }
+    }
+
     /// Writes down something that the peer answers when it is still there, if the protocol has such a
     /// thing.
     fn ping(&mut self, out: &mut Vec<u8>) {
@@ -158,4 +168,49 @@ pub enum Delivery<'a> {
     Event(&'a SharedEvent),
     /// The session was too slow for this much.
     Missed(&'a Missed),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{Event, Series, SessionId, Who};
+    use crate::hub::Hub;
+    use crate::memory::Memory;
+    use crate::name::{Nick, RoomName};
+    use crate::testing::{TestRuntime, at_once};
+
+    fn writes_a_batch_as_its_events<P: Protocol + Default>() {
+        let hub = Hub::new(Arc::new(TestRuntime::new()), at_once());
+        let session = Session::open(&hub);
+        let memory = Memory::new(usize::MAX);
+        let arrival = |n: u64| {
+            let who = Who {
+                session: SessionId(100 + n),
+                nick: Nick::parse(&format!("guest-{n}")).unwrap(),
+            };
+            let room = RoomName::parse("rust").unwrap();
+            SharedEvent::new(Event::Joined { room, who }, &memory)
+        };
+        let series = Series::new((0..5).map(arrival).collect(), &memory);
+        for from in 0..5 {
+            let batch = Batch::new(&series, from);
+            let (mut together, mut one_by_one) = (Vec::new(), Vec::new());
+            P::default().encode_batch(batch, &session, &mut together);
+            for event in batch.events() {
+                P::default().encode(Delivery::Event(event), &session, &mut one_by_one);
+            }
+            assert_eq!(together, one_by_one);
+            let lines = together.iter().filter(|&&byte| byte == b'\n').count();
+            assert_eq!(lines, 5 - from);
+        }
+    }
+
+    #[test]
+    fn those_who_came_together_are_written_as_if_they_came_one_by_one() {
+        writes_a_batch_as_its_events::<TextProtocol>();
+        writes_a_batch_as_its_events::<JsonProtocol>();
+        writes_a_batch_as_its_events::<DetectProtocol>();
+    }
 }

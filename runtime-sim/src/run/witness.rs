@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use chat_core::event::CloseReason;
+use chat_core::event::{Batch, CloseReason};
 use chat_core::framing::Frame;
 use chat_core::hub::{Hub, HubError};
 use chat_core::name::RoomName;
@@ -309,6 +309,17 @@ impl Protocol for Witness {
         self.protocol.encode(delivery, session, out);
         let mut model = self.stage.model();
         model.encoded(self.id, &out[before..]);
+        look_at_memory(&mut model, session.hub());
+    }
+
+    fn encode_batch(&mut self, batch: Batch<'_>, session: &Session, out: &mut Vec<u8>) {
+        let before = out.len();
+        self.protocol.encode_batch(batch, session, out);
+        let mut model = self.stage.model();
+        // As if they came one by one; both protocols write a line for each.
+        for line in out[before..].split_inclusive(|&byte| byte == b'\n') {
+            model.encoded(self.id, line);
+        }
         look_at_memory(&mut model, session.hub());
     }
 

@@ -94,12 +94,9 @@ where
                 Delivery::Event(event)
             }
             Outgoing::Arrivals(latest) => {
-                for event in latest.events() {
-                    tally.deliver(event.event());
-                    let delivery = Delivery::Event(event);
-                    self.protocol.encode(delivery, &self.session, out);
-                }
-                return;
+                let batch = latest.batch();
+                tally.presence += batch.events().len() as u64;
+                return self.protocol.encode_batch(batch, &self.session, out);
             }
             Outgoing::Missed(missed) => {
                 tally.miss(missed);

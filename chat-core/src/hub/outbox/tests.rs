@@ -9,7 +9,7 @@ use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::event::{Event, SessionId, Who};
+use crate::event::{Event, Series, SessionId, Who};
 use crate::hub::arrivals::Unannounced;
 use crate::message::{Body, Message, MessageKind, PrivateMessage};
 use crate::name::{Nick, RoomName};
@@ -562,8 +562,8 @@ pub(crate) struct Ledger {
 /// What an outbox holds, found by looking at everything in it.
 pub(crate) struct Audit {
     pub(crate) events: Vec<Arc<SharedEvent>>,
-    /// How much memory arrivals take beside their events, by where they are, as others may hold them too.
-    pub(crate) arrivals: Vec<(usize, usize)>,
+    /// Those whose events are among them, which take memory beside that, and others may hold too.
+    pub(crate) arrivals: Vec<Arc<Series>>,
     /// What it holds beside events: its slots, notes and replies.
     pub(crate) own_bytes: usize,
     pub(crate) notes: usize,
@@ -586,9 +586,9 @@ impl Outbox {
                     audit.events.push(Arc::clone(event));
                 }
                 Outgoing::Arrivals(latest) => {
-                    let (events, itself) = latest.audit();
-                    audit.events.extend_from_slice(events);
-                    audit.arrivals.push(itself);
+                    let arrivals = latest.audit();
+                    audit.events.extend_from_slice(arrivals.events());
+                    audit.arrivals.push(Arc::clone(arrivals));
                 }
                 Outgoing::Own(event) => {
                     audit.events.push(Arc::clone(event));

@@ -16,7 +16,7 @@ use response::{Joined, Welcome};
 use serde::Serialize;
 
 use super::{Delivery, Flow, Protocol};
-use crate::event::{CloseReason, Variant};
+use crate::event::{Batch, CloseReason, Variant};
 use crate::framing::Frame;
 use crate::hub::{HubError, ResumeToken};
 use crate::message::{Body, MessageKind};
@@ -264,6 +264,10 @@ impl Protocol for JsonProtocol {
             }
             Delivery::Missed(missed) => response::missed(missed, out),
         }
+    }
+
+    fn encode_batch(&mut self, batch: Batch<'_>, _: &Session, out: &mut Vec<u8>) {
+        batch.encode_into(VARIANT, out, response::event);
     }
 
     fn ping(&mut self, out: &mut Vec<u8>) {

@@ -10,7 +10,7 @@ pub use command::{Command, CommandError};
 use render::{EventLine, MissedLines};
 
 use super::{Delivery, Flow, Protocol};
-use crate::event::{CloseReason, Event, Variant};
+use crate::event::{Batch, CloseReason, Event, Variant};
 use crate::framing::Frame;
 use crate::hub::HubError;
 use crate::message::{Body, MessageKind};
@@ -232,6 +232,10 @@ impl Protocol for TextProtocol {
                 _ => event.encode_into(VARIANT, out, render::event),
             },
         }
+    }
+
+    fn encode_batch(&mut self, batch: Batch<'_>, _: &Session, out: &mut Vec<u8>) {
+        batch.encode_into(VARIANT, out, render::event);
     }
 
     fn farewell(&mut self, reason: &CloseReason, out: &mut Vec<u8>) {

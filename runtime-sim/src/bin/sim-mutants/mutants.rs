@@ -470,8 +470,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "whoever comes is told of those before it",
         file: "hub/arrivals.rs",
-        from: r#"        let next = place.saturating_sub(self.start);"#,
-        to: r#"        let next = place.saturating_sub(self.start).min(0);"#,
+        from: r#"        let known = place.saturating_sub(self.start);"#,
+        to: r#"        let known = place.saturating_sub(self.start).min(0);"#,
+    },
+    Mutant {
+        name: "whoever hears arrivals that are written down hears all of them",
+        file: "event/series.rs",
+        from: r#"written.starts.get(self.from)"#,
+        to: r#"written.starts.first()"#,
+    },
+    Mutant {
+        name: "whoever knows most arrivals is told of one too many",
+        file: "event/series.rs",
+        from: r#"self.events.len().saturating_sub(count)"#,
+        to: r#"self.events.len().saturating_sub(count + 1)"#,
     },
     Mutant {
         name: "who came together makes way together",

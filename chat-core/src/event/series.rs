@@ -1,0 +1,240 @@
+use std::sync::Arc;
+
+use super::encoding::{Encodings, Variant};
+use super::{Event, SharedEvent};
+use crate::memory::Memory;
+
+/// Events that followed each other, on their way to many sessions together, with the bytes they have become so far.
+///
+/// Its memory is counted as that of events is, which count their own.
+#[derive(Debug)]
+pub(crate) struct Series {
+    events: Box<[Arc<SharedEvent>]>,
+    weight: usize,
+    encodings: Encodings<Written>,
+    memory: Arc<Memory>,
+}
+
+/// All events of a series one after the other.
+#[derive(Debug)]
+struct Written {
+    bytes: Box<[u8]>,
+    /// Where each of them begins.
+    starts: Box<[usize]>,
+}
+
+impl Written {
+    fn footprint(&self) -> usize {
+        Encodings::<Self>::OVERHEAD + self.bytes.len() + size_of_val(&*self.starts)
+    }
+}
+
+impl Series {
+    /// A series that takes `memory`, whatever is free of it.
+    pub(crate) fn new(events: Box<[Arc<SharedEvent>]>, memory: &Arc<Memory>) -> Arc<Self> {
+        let series = Self {
+            weight: events.iter().map(|event| event.weight()).sum(),
+            events,
+            encodings: Encodings::default(),
+            memory: Arc::clone(memory),
+        };
+        memory.charge(series.footprint());
+        Arc::new(series)
+    }
+
+    pub(crate) fn events(&self) -> &[Arc<SharedEvent>] {
+        &self.events
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// What all of them count towards the bytes of an outbox.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// As a series of their own, the last of them.
+    pub(crate) fn last(&self, count: usize) -> Arc<Self> {
+        let rest = self.events.len().saturating_sub(count);
+        Self::new(self.events[rest..].into(), &self.memory)
+    }
+
+    /// How much memory it takes; events count their own.
+    pub(crate) fn footprint(&self) -> usize {
+        let written: usize = self.encodings.iter().map(Written::footprint).sum();
+        // The two counts of its `Arc`.
+        size_of::<Self>() + 16 + size_of_val(&*self.events) + written
+    }
+
+    fn write(&self, variant: Variant, encode: impl Fn(&Event, &mut Vec<u8>)) -> Written {
+        let mut bytes = Vec::new();
+        let starts = self.events.iter().map(|event| {
+            let start = bytes.len();
+            match event.encodings.get(variant) {
+                Some(written) => bytes.extend_from_slice(written),
+                None => encode(event.event(), &mut bytes),
+            }
+            start
+        });
+        let starts = starts.collect();
+        Written {
+            bytes: bytes.into(),
+            starts,
+        }
+    }
+}
+
+impl Drop for Series {
+    fn drop(&mut self) {
+        self.memory.release(self.footprint());
+    }
+}
+
+/// Events that a session hears one after the other, as others do; made by the hub of those who came into a room
+/// at the same time.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    series: &'a Series,
+    from: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// A series from an event on.
+    pub(crate) fn new(series: &'a Series, from: usize) -> Self {
+        Self { series, from }
+    }
+
+    /// The events, of which there is at least one.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = &'a SharedEvent> + use<'a> {
+        self.series.events[self.from..].iter().map(|event| &**event)
+    }
+
+    /// Appends the bytes of these events in `variant` to `out`, as [`SharedEvent::encode_into`] would one after the other: made
+    /// by `encode` for the first session that asks, and copied for every other one, whichever event its batch begins with.
+    ///
+    /// `encode` appends, and leaves what is there already. All who use the same variant must encode alike.
+    pub fn encode_into(
+        &self,
+        variant: Variant,
+        out: &mut Vec<u8>,
+        encode: impl Fn(&Event, &mut Vec<u8>),
+    ) {
+        let series = self.series;
+        if let [event] = &*series.events {
+            return event.encode_into(variant, out, encode);
+        }
+        if let Some(written) = series.encodings.get(variant) {
+            return self.copy(written, out);
+        }
+        let written = series.write(variant, encode);
+        self.copy(&written, out);
+        let takes = written.footprint();
+        if series.memory.try_charge(takes) && !series.encodings.insert(variant, written) {
+            series.memory.release(takes);
+        }
+    }
+
+    fn copy(&self, written: &Written, out: &mut Vec<u8>) {
+        let start = written.starts.get(self.from).copied();
+        let bytes = start.and_then(|start| written.bytes.get(start..));
+        out.extend_from_slice(bytes.unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::event::{SessionId, Who};
+    use crate::name::{Nick, RoomName};
+
+    const VARIANT: Variant = Variant::new("nicks");
+
+    fn series(count: u64, memory: &Arc<Memory>) -> Arc<Series> {
+        let event = |n| {
+            let who = Who {
+                session: SessionId(n),
+                nick: Nick::parse(&format!("guest-{n}")).unwrap(),
+            };
+            let room = RoomName::parse("rust").unwrap();
+            SharedEvent::new(Event::Joined { room, who }, memory)
+        };
+        Series::new((0..count).map(event).collect(), memory)
+    }
+
+    fn write(event: &Event, out: &mut Vec<u8>) {
+        let Event::Joined { who, .. } = event else {
+            panic!("{event:?}");
+        };
+        out.extend_from_slice(format!("{}\n", who.nick).as_bytes());
+    }
+
+    fn one_by_one(batch: Batch<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        batch
+            .events()
+            .for_each(|event| write(event.event(), &mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn a_batch_is_written_once_for_all_whichever_event_each_begins_with() {
+        let memory = Memory::new(usize::MAX);
+        let series = series(20, &memory);
+        // One of them was heard by somebody alone.
+        series.events()[7].encode_into(VARIANT, &mut Vec::new(), write);
+        let written = Cell::new(0);
+        for from in (0..20).rev() {
+            let batch = Batch::new(&series, from);
+            assert_eq!(batch.events().len(), 20 - from);
+            let mut out = b"before\n".to_vec();
+            batch.encode_into(VARIANT, &mut out, |event, out| {
+                written.set(written.get() + 1);
+                write(event, out);
+            });
+            assert_eq!(out, [b"before\n".to_vec(), one_by_one(batch)].concat());
+        }
+        assert_eq!(written.get(), 19);
+    }
+
+    #[test]
+    fn what_is_written_down_is_counted_until_it_is_dropped() {
+        let memory = Memory::new(usize::MAX);
+        let series = series(20, &memory);
+        let before = memory.used();
+        let batch = Batch::new(&series, 3);
+        batch.encode_into(VARIANT, &mut Vec::new(), write);
+        let bytes = one_by_one(Batch::new(&series, 0)).len();
+        let takes = memory.used() - before;
+        assert_eq!(takes, Encodings::<Written>::OVERHEAD + bytes + 20 * 8);
+        drop(series);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn without_memory_a_batch_is_written_each_time() {
+        let memory = Memory::new(0);
+        let series = series(3, &memory);
+        let used = memory.used();
+        for from in [0, 1, 1] {
+            let batch = Batch::new(&series, from);
+            let mut out = Vec::new();
+            batch.encode_into(VARIANT, &mut out, write);
+            assert_eq!(out, one_by_one(batch));
+        }
+        assert_eq!(memory.used(), used);
+    }
+
+    #[test]
+    fn one_alone_shares_its_bytes_with_those_who_hear_it_alone() {
+        let memory = Memory::new(usize::MAX);
+        let series = series(1, &memory);
+        Batch::new(&series, 0).encode_into(VARIANT, &mut Vec::new(), write);
+        let mut out = Vec::new();
+        series.events()[0].encode_into(VARIANT, &mut out, |_, _| panic!("written before"));
+        assert_eq!(out, b"guest-0\n");
+    }
+}
