@@ -14,7 +14,10 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::io::{AsyncRead, AsyncWrite};
 
 use crate::connection::ConnectionConfig;
+use crate::event::{Event, SessionId, SharedEvent, Who};
 use crate::hub::HubConfig;
+use crate::memory::Memory;
+use crate::name::{Nick, RoomName};
 use crate::runtime::{Sleep, Spawn, Timer};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -49,6 +52,16 @@ impl Flag {
     pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::SeqCst)
     }
+}
+
+/// Somebody who came into a room.
+pub(crate) fn arrival(room: &str, session: u64, memory: &Arc<Memory>) -> Arc<SharedEvent> {
+    let who = Who {
+        session: SessionId(session),
+        nick: Nick::parse(&format!("guest-{session}")).unwrap(),
+    };
+    let room = RoomName::parse(room).unwrap();
+    SharedEvent::new(Event::Joined { room, who }, memory)
 }
 
 impl TestRuntime {

@@ -4,8 +4,8 @@
 //! processor has dealt with so many others that what the task looks at is in none of its near caches, and it waits for one
 //! line after the other. Whoever knows what is looked at next can have it fetched while there is other work to do.
 //!
-//! This is a crate of its own because it takes the only unsafe code beside the standard library's that the chat library
-//! stands on, and `chat-core` forbids any.
+//! This is a crate of its own because it takes unsafe code, and `chat-core` forbids any. The standard library's
+//! `core::hint::prefetch_read`, once it is stable, takes its place.
 //!
 //! [`prefetch`] and [`prefetch_bytes`] take an address, [`ahead`] goes through many things and prefetches each before its turn.
 //!
@@ -20,10 +20,13 @@
 //! ```
 
 #![no_std]
-#![deny(unsafe_op_in_unsafe_fn)]
+#![allow(
+    unsafe_code,
+    reason = "the instructions have no safe name on stable Rust"
+)]
 
 /// How many bytes of memory a processor fetches at a time, on nearly all there are.
-pub const LINE: usize = 64;
+const LINE: usize = 64;
 
 /// Asks the processor to fetch the line of memory that `address` is in into its nearest cache, and does not wait for it.
 ///
@@ -34,20 +37,21 @@ pub const LINE: usize = 64;
 pub fn prefetch<T: ?Sized>(address: *const T) {
     let address = address.cast::<u8>();
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: the instruction does not access memory as far as the program can tell; it ignores addresses that it must not read,
-    // and never faults (Intel SDM, volume 2, PREFETCHh; AMD64 APM, volume 3, PREFETCHlevel). All x86-64 processors have it.
+    // SAFETY: it needs SSE, which all x86-64 processors have. It does not access memory as far as the program can tell: it ignores
+    // addresses that it must not read, and never faults (Intel SDM, volume 2, PREFETCHh; AMD64 APM, volume 3, PREFETCHlevel).
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(address.cast());
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
+    #[expect(clippy::pointers_in_nomem_asm_block, reason = "a hint reads nothing")]
     // SAFETY: the instruction is a hint that accesses no memory as far as the program can tell, and generates no fault (Arm
     // Architecture Reference Manual, PRFM). It changes no register, no flag and no memory.
     unsafe {
         core::arch::asm!(
             "prfm pldl1keep, [{address}]",
             address = in(reg) address,
-            options(nostack, preserves_flags, readonly),
+            options(nomem, nostack, preserves_flags),
         );
     }
     let _ = address;
@@ -66,10 +70,13 @@ fn in_lines(address: *const u8, bytes: usize, mut visit: impl FnMut(*const u8)) 
     for offset in (0..bytes).step_by(LINE) {
         visit(address.wrapping_add(offset));
     }
-    visit(address.wrapping_add(bytes.saturating_sub(1)));
+    if let Some(last) = bytes.checked_sub(1) {
+        visit(address.wrapping_add(last));
+    }
 }
 
-/// How many things are on their way from memory at a time: about as many lines as a processor can wait for.
+/// How many items are on their way from memory at a time. An item of a few lines is all that a processor waits for at once; what is
+/// further away comes by the time of its turn.
 const ABREAST: usize = 8;
 
 /// Goes through `items`, each of which is given to `prefetch` some items before its turn.
@@ -116,7 +123,7 @@ mod tests {
             });
             lines
         };
-        for (address, bytes) in (128..192).flat_map(|address| (1..300).map(move |b| (address, b))) {
+        for (address, bytes) in (128..192).flat_map(|address| (0..300).map(move |b| (address, b))) {
             let lines: BTreeSet<_> = (address..address + bytes).map(|byte| byte / LINE).collect();
             assert_eq!(
                 visited(address, bytes),
@@ -130,7 +137,11 @@ mod tests {
     fn what_is_not_there_is_prefetched_without_harm() {
         prefetch(ptr::null::<u8>());
         prefetch_bytes(ptr::without_provenance::<u8>(usize::MAX - 8), 8);
-        let gone = &raw const *Vec::from([1_u64; 64]);
+        let gone = {
+            // Large enough to have been mapped by itself, and to be unmapped now.
+            let mapped = std::vec![1_u8; 64 * 1024 * 1024];
+            mapped.as_ptr()
+        };
         prefetch_bytes(gone, 512);
     }
 

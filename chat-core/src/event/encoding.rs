@@ -1,5 +1,7 @@
 use std::sync::OnceLock;
 
+use crate::memory::Memory;
+
 /// A way to write events down: one for each protocol and each of its dialects that writes other
 /// bytes.
 ///
@@ -63,8 +65,21 @@ impl<T> Encodings<T> {
         found.map(|encoding| &encoding.written)
     }
 
-    /// Keeps what it is in `variant`; `false` if somebody else has kept that meanwhile.
-    pub(super) fn insert(&self, variant: Variant, written: T) -> bool {
+    /// Keeps what it is in `variant`, which takes so much of `memory`, if that is free and nobody else has kept it meanwhile.
+    pub(super) fn keep(
+        &self,
+        variant: Variant,
+        takes: usize,
+        memory: &Memory,
+        written: impl FnOnce() -> T,
+    ) {
+        if memory.try_charge(takes) && !self.insert(variant, written()) {
+            memory.release(takes);
+        }
+    }
+
+    /// `false` if somebody else has kept it meanwhile.
+    fn insert(&self, variant: Variant, written: T) -> bool {
         let mut encoding = Box::new(Encoding {
             variant,
             written,

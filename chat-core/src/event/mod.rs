@@ -203,8 +203,20 @@ impl SharedEvent {
         encode(&self.event, out);
         let bytes = out.get(start..).unwrap_or_default();
         let takes = Self::footprint_of(bytes);
-        if self.memory.try_charge(takes) && !self.encodings.insert(variant, bytes.into()) {
-            self.memory.release(takes);
+        let kept = || bytes.into();
+        self.encodings.keep(variant, takes, &self.memory, kept);
+    }
+
+    /// Appends the same and keeps nothing.
+    fn write(
+        &self,
+        variant: Variant,
+        out: &mut Vec<u8>,
+        encode: impl FnOnce(&Event, &mut Vec<u8>),
+    ) {
+        match self.encodings.get(variant) {
+            Some(bytes) => out.extend_from_slice(bytes),
+            None => encode(&self.event, out),
         }
     }
 

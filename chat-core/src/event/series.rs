@@ -6,7 +6,7 @@ use crate::memory::Memory;
 
 /// Events that followed each other, on their way to many sessions together, with the bytes they have become so far.
 ///
-/// Its memory is counted as that of events is, which count their own.
+/// It counts its own memory; its events count theirs.
 #[derive(Debug)]
 pub(crate) struct Series {
     events: Box<[Arc<SharedEvent>]>,
@@ -55,10 +55,14 @@ impl Series {
         self.weight
     }
 
-    /// As a series of their own, the last of them.
-    pub(crate) fn last(&self, count: usize) -> Arc<Self> {
+    /// The last of them, as a series of its own.
+    pub(crate) fn tail(&self, count: usize) -> Arc<Self> {
         let rest = self.events.len().saturating_sub(count);
         Self::new(self.events[rest..].into(), &self.memory)
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 
     /// How much memory it takes; events count their own.
@@ -68,14 +72,16 @@ impl Series {
         size_of::<Self>() + 16 + size_of_val(&*self.events) + written
     }
 
+    /// About how much what is written takes.
+    fn likely_footprint(&self) -> usize {
+        Encodings::<Written>::OVERHEAD + self.weight + self.events.len() * size_of::<usize>()
+    }
+
     fn write(&self, variant: Variant, encode: impl Fn(&Event, &mut Vec<u8>)) -> Written {
         let mut bytes = Vec::new();
         let starts = self.events.iter().map(|event| {
             let start = bytes.len();
-            match event.encodings.get(variant) {
-                Some(written) => bytes.extend_from_slice(written),
-                None => encode(event.event(), &mut bytes),
-            }
+            event.write(variant, &mut bytes, &encode);
             start
         });
         let starts = starts.collect();
@@ -112,9 +118,11 @@ impl<'a> Batch<'a> {
     }
 
     /// Appends the bytes of these events in `variant` to `out`, as [`SharedEvent::encode_into`] would one after the other: made
-    /// by `encode` for the first session that asks, and copied for every other one, whichever event its batch begins with.
+    /// by `encode` for the first session that asks, and copied for every other one, whichever event its batch begins with. Where there is
+    /// no memory to keep them in, they are made anew each time.
     ///
-    /// `encode` appends, and leaves what is there already. All who use the same variant must encode alike.
+    /// `encode` appends, and leaves what is there already. It may be asked for events that this session does not hear, and others
+    /// do. All who use the same variant must encode alike.
     pub fn encode_into(
         &self,
         variant: Variant,
@@ -128,12 +136,18 @@ impl<'a> Batch<'a> {
         if let Some(written) = series.encodings.get(variant) {
             return self.copy(written, out);
         }
+        let takes = series.likely_footprint();
+        if !series.memory.try_charge(takes) {
+            return self
+                .events()
+                .for_each(|event| event.write(variant, out, &encode));
+        }
         let written = series.write(variant, encode);
         self.copy(&written, out);
+        series.memory.release(takes);
         let takes = written.footprint();
-        if series.memory.try_charge(takes) && !series.encodings.insert(variant, written) {
-            series.memory.release(takes);
-        }
+        let memory = &series.memory;
+        series.encodings.keep(variant, takes, memory, || written);
     }
 
     fn copy(&self, written: &Written, out: &mut Vec<u8>) {
@@ -148,21 +162,13 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::event::{SessionId, Who};
-    use crate::name::{Nick, RoomName};
+    use crate::testing::arrival;
 
     const VARIANT: Variant = Variant::new("nicks");
 
     fn series(count: u64, memory: &Arc<Memory>) -> Arc<Series> {
-        let event = |n| {
-            let who = Who {
-                session: SessionId(n),
-                nick: Nick::parse(&format!("guest-{n}")).unwrap(),
-            };
-            let room = RoomName::parse("rust").unwrap();
-            SharedEvent::new(Event::Joined { room, who }, memory)
-        };
-        Series::new((0..count).map(event).collect(), memory)
+        let events = (0..count).map(|n| arrival("rust", n, memory));
+        Series::new(events.collect(), memory)
     }
 
     fn write(event: &Event, out: &mut Vec<u8>) {
@@ -215,16 +221,43 @@ mod tests {
     }
 
     #[test]
-    fn without_memory_a_batch_is_written_each_time() {
+    fn whoever_is_overtaken_while_it_writes_keeps_nothing() {
+        let memory = Memory::new(usize::MAX);
+        let series = series(3, &memory);
+        let before = memory.used();
+        let batch = Batch::new(&series, 0);
+        let expected = one_by_one(batch);
+        let overtaken = Cell::new(false);
+        let mut out = Vec::new();
+        batch.encode_into(VARIANT, &mut out, |event, bytes| {
+            if !overtaken.replace(true) {
+                batch.encode_into(VARIANT, &mut Vec::new(), write);
+            }
+            write(event, bytes);
+        });
+        assert_eq!(out, expected);
+        let takes = Encodings::<Written>::OVERHEAD + expected.len() + 3 * 8;
+        assert_eq!(memory.used() - before, takes);
+        drop(series);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn without_memory_a_batch_is_written_each_time_and_nothing_else() {
         let memory = Memory::new(0);
         let series = series(3, &memory);
         let used = memory.used();
+        let written = Cell::new(0);
         for from in [0, 1, 1] {
             let batch = Batch::new(&series, from);
-            let mut out = Vec::new();
-            batch.encode_into(VARIANT, &mut out, write);
-            assert_eq!(out, one_by_one(batch));
+            let mut out = b"before\n".to_vec();
+            batch.encode_into(VARIANT, &mut out, |event, out| {
+                written.set(written.get() + 1);
+                write(event, out);
+            });
+            assert_eq!(out, [b"before\n".to_vec(), one_by_one(batch)].concat());
         }
+        assert_eq!(written.get(), 3 + 2 + 2);
         assert_eq!(memory.used(), used);
     }
 

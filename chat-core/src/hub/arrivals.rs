@@ -55,7 +55,7 @@ impl Latest {
         let left = self.events().len();
         // Keeps those that are left by itself where they are the lesser part.
         if 2 * left < self.arrivals.len() && left > 0 {
-            self.arrivals = self.arrivals.last(left);
+            self.arrivals = self.arrivals.tail(left);
             self.next = 0;
         }
         Some(event)
@@ -72,8 +72,8 @@ pub(super) struct Unannounced {
     load: Load,
     /// The place of the first of them: how many were announced before.
     start: Place,
-    /// All of them, once somebody was told of them in advance: whoever looks next shares that.
-    told: Option<Announcement>,
+    /// What somebody was told of them in advance: whoever looks next shares that.
+    told: Tails,
     /// Whether somebody has promised to announce them soon.
     is_promised: bool,
     /// Of the list.
@@ -86,7 +86,7 @@ impl Unannounced {
             events: Vec::new(),
             load: Load::default(),
             start: 0,
-            told: None,
+            told: Tails::default(),
             is_promised: false,
             charge: Charge::new(memory),
         }
@@ -99,7 +99,7 @@ impl Unannounced {
 
     pub(super) fn push(&mut self, event: Arc<SharedEvent>) {
         self.load += Load::one(event.weight());
-        self.told = None;
+        self.told = Tails::default();
         self.events.push(event);
         self.count();
     }
@@ -112,15 +112,13 @@ impl Unannounced {
     /// Tells one member or listener in advance, and notes that it `knows` of all after that.
     pub(super) fn tell(&mut self, outbox: &Arc<Outbox>, knows: &mut Place, wakes: &mut Wakes) {
         let known = std::mem::replace(knows, self.end());
-        match self.since(known) {
+        let left = match self.since(known) {
             [] => return,
             [event] => return outbox.push_room(event, wakes),
-            _ => {}
-        }
-        let (events, start, memory) = (&self.events, self.start, self.charge.memory());
-        let announcement = || Announcement::new(start, events.as_slice().into(), memory);
-        let told = self.told.get_or_insert_with(announcement);
-        if let Some(latest) = told.since(known) {
+            events => events.len(),
+        };
+        let latest = self.told.latest(&self.events, left, self.charge.memory());
+        if let Some(latest) = latest {
             outbox.push_arrivals(latest, When::Now, wakes);
         }
     }
@@ -151,10 +149,10 @@ impl Unannounced {
         self.start = self.end();
         self.load = Load::default();
         let events = std::mem::take(&mut self.events);
-        let told = self.told.take();
+        let told = std::mem::take(&mut self.told);
         self.count();
-        let announcement = || Announcement::new(start, events.into(), self.charge.memory());
-        Some(told.unwrap_or_else(announcement))
+        let memory = self.charge.memory();
+        Some(Announcement::new(start, events.into(), told, memory))
     }
 
     fn count(&mut self) {
@@ -175,8 +173,52 @@ impl Unannounced {
     /// What was told in advance.
     #[cfg(test)]
     pub(super) fn audit_told(&self) -> Vec<Arc<Series>> {
-        let told = self.told.iter().flat_map(Announcement::series);
-        told.cloned().collect()
+        self.told.series().cloned().collect()
+    }
+}
+
+/// All of some arrivals, their last half, their last quarter and so on, once somebody has needed them. Whoever is told of
+/// arrivals, but not of the first ones, gets the shortest of these that has all: so what is written down is shared, and nobody
+/// holds on to much more than it is told of.
+#[derive(Debug, Default)]
+struct Tails(Vec<Option<Arc<Series>>>);
+
+impl Tails {
+    /// All `events`.
+    fn all(&mut self, events: Box<[Arc<SharedEvent>]>, memory: &Arc<Memory>) -> Arc<Series> {
+        if self.0.is_empty() {
+            self.0.push(None);
+        }
+        let all = self.0[0].get_or_insert_with(|| Series::new(events, memory));
+        Arc::clone(all)
+    }
+
+    /// What somebody is told of `events` who knows all but the last ones, of which so many are `left`; `None` if none are.
+    fn latest(
+        &mut self,
+        events: &[Arc<SharedEvent>],
+        left: usize,
+        memory: &Arc<Memory>,
+    ) -> Option<Latest> {
+        let halvings = events.len().checked_div(left)?.checked_ilog2()?;
+        let place = halvings as usize;
+        if self.0.len() <= place {
+            self.0.resize(place + 1, None);
+        }
+        let tail = || {
+            let start = events.len() - (events.len() >> halvings);
+            Series::new(events[start..].into(), memory)
+        };
+        let tail = self.0[place].get_or_insert_with(tail);
+        Some(Latest {
+            next: (tail.len() - left) as u32,
+            arrivals: Arc::clone(tail),
+        })
+    }
+
+    #[cfg(test)]
+    fn series(&self) -> impl Iterator<Item = &Arc<Series>> {
+        self.0.iter().flatten()
     }
 }
 
@@ -185,17 +227,21 @@ impl Unannounced {
 pub(super) struct Announcement {
     start: Place,
     all: Arc<Series>,
-    /// Their last half, their last quarter and so on, for those who know the others, once somebody has needed them: so they
-    /// share what is written down, and nobody holds on to much more than it is told of.
-    ends: Vec<Option<Arc<Series>>>,
+    tails: Tails,
 }
 
 impl Announcement {
-    fn new(start: Place, events: Box<[Arc<SharedEvent>]>, memory: &Arc<Memory>) -> Self {
+    /// Of all `events`, of which some may have been told in advance.
+    fn new(
+        start: Place,
+        events: Box<[Arc<SharedEvent>]>,
+        mut told: Tails,
+        memory: &Arc<Memory>,
+    ) -> Self {
         Self {
             start,
-            all: Series::new(events, memory),
-            ends: Vec::new(),
+            all: told.all(events, memory),
+            tails: told,
         }
     }
 
@@ -203,71 +249,90 @@ impl Announcement {
     pub(super) fn since(&mut self, place: Place) -> Option<Latest> {
         let known = place.saturating_sub(self.start);
         let left = self.all.len().checked_sub(known as usize)?;
-        // The shortest end that has all of them.
-        let halvings = self.all.len().checked_div(left)?.ilog2();
-        let arrivals = self.end(halvings as usize);
-        Some(Latest {
-            next: (arrivals.len() - left) as u32,
-            arrivals: Arc::clone(arrivals),
-        })
-    }
-
-    fn end(&mut self, halvings: usize) -> &Arc<Series> {
-        let Some(place) = halvings.checked_sub(1) else {
-            return &self.all;
-        };
-        if self.ends.len() < halvings {
-            self.ends.resize(halvings, None);
-        }
-        self.ends[place].get_or_insert_with(|| self.all.last(self.all.len() >> halvings))
-    }
-
-    #[cfg(test)]
-    fn series(&self) -> impl Iterator<Item = &Arc<Series>> {
-        std::iter::once(&self.all).chain(self.ends.iter().flatten())
+        let (events, memory) = (self.all.events(), self.all.memory());
+        self.tails.latest(events, left, memory)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, SessionId, Who};
-    use crate::name::{Nick, RoomName};
+    use crate::hub::outbox::{Bounds, Outgoing, Queue};
+    use crate::testing::arrival;
+
+    /// So many who came into a room where two were announced before.
+    fn unannounced(count: u64, memory: &Arc<Memory>) -> Unannounced {
+        let mut unannounced = Unannounced::new(memory);
+        unannounced.push(arrival("rust", 1000, memory));
+        unannounced.push(arrival("rust", 1001, memory));
+        drop(unannounced.take());
+        (0..count).for_each(|n| unannounced.push(arrival("rust", n, memory)));
+        unannounced
+    }
+
+    fn check(latest: &Latest, expected: &[Arc<SharedEvent>]) {
+        let pairs = expected.iter().zip(latest.events());
+        assert!({ pairs }.all(|(a, b)| Arc::ptr_eq(a, b)));
+        assert_eq!(latest.events().len(), expected.len());
+        assert_eq!(latest.batch().events().len(), expected.len());
+        assert_eq!(latest.load().entries, expected.len());
+        assert!(latest.arrivals.len() <= 2 * expected.len());
+    }
 
     #[test]
     fn each_is_told_of_what_it_does_not_know_and_holds_on_to_no_more_than_twice_as_much() {
         let memory = Memory::new(usize::MAX);
-        let mut unannounced = Unannounced::new(&memory);
-        for n in 0..100 {
-            let room = RoomName::parse("rust").unwrap();
-            let who = Who {
-                session: SessionId(n),
-                nick: Nick::parse(&format!("guest-{n}")).unwrap(),
-            };
-            unannounced.push(SharedEvent::new(Event::Joined { room, who }, &memory));
+        for count in 1..=130 {
+            let mut unannounced = unannounced(count, &memory);
+            let events = unannounced.audit().0.to_vec();
+            let mut announcement = unannounced.take().unwrap();
+            assert!(unannounced.take().is_none());
+            // Those who were there before all of them, too.
+            for place in 0..count + 2 {
+                let latest = announcement.since(place).unwrap();
+                check(&latest, &events[place.saturating_sub(2) as usize..]);
+            }
+            for place in [count + 2, count + 3, Place::MAX] {
+                assert!(announcement.since(place).is_none());
+            }
+            // All, the last half, the last quarter and so on.
+            let series = announcement.tails.series().count();
+            assert_eq!(series, 1 + count.ilog2() as usize);
         }
-        let events = unannounced.audit().0.to_vec();
-        let mut announcement = unannounced.take().unwrap();
-        let told: Vec<_> = (0..100)
-            .map(|known| announcement.since(known).unwrap())
-            .collect();
-        for (known, latest) in told.iter().enumerate() {
-            let expected = &events[known..];
-            assert!(
-                expected
-                    .iter()
-                    .zip(latest.events())
-                    .all(|(a, b)| Arc::ptr_eq(a, b))
-            );
-            assert_eq!(latest.events().len(), expected.len());
-            assert_eq!(latest.load().entries, expected.len());
-            assert!(latest.arrivals.len() <= 2 * expected.len());
-        }
-        assert!(announcement.since(100).is_none());
-        assert!(announcement.since(1000).is_none());
-        // All, the last 50, 25, 12, 6, 3 and the last one.
-        assert_eq!(announcement.series().count(), 7);
-        drop((told, events, announcement, unannounced));
         assert_eq!(memory.used(), 0);
+    }
+
+    #[test]
+    fn those_who_look_themselves_hear_of_all_until_then_and_share_it() {
+        let memory = Memory::new(usize::MAX);
+        let mut unannounced = unannounced(100, &memory);
+        let events = unannounced.audit().0.to_vec();
+        let told = |knows: u64, unannounced: &mut Unannounced| {
+            let bounds = Bounds::new(OutboxLimits::default(), Arc::clone(&memory));
+            let outbox = Arc::new(Outbox::new(&bounds));
+            let mut place = knows + 2;
+            unannounced.tell(&outbox, &mut place, &mut Wakes::default());
+            assert_eq!(place, unannounced.end());
+            let mut taken = Queue::default();
+            outbox.take(usize::MAX, &mut taken);
+            match taken.pop_front() {
+                Some(Outgoing::Arrivals(latest)) => latest,
+                other => panic!("{other:?}"),
+            }
+        };
+        // The last ones need no list of all.
+        check(&told(97, &mut unannounced), &events[97..]);
+        assert_eq!(unannounced.audit_told().len(), 1);
+        check(&told(96, &mut unannounced), &events[96..]);
+        check(&told(40, &mut unannounced), &events[40..]);
+        check(&told(0, &mut unannounced), &events);
+        let shared = told(1, &mut unannounced);
+        assert!(Arc::ptr_eq(
+            &shared.arrivals,
+            &told(2, &mut unannounced).arrivals
+        ));
+        let mut announcement = unannounced.take().unwrap();
+        let latest = announcement.since(2).unwrap();
+        assert!(Arc::ptr_eq(&latest.arrivals, &shared.arrivals));
     }
 }

@@ -1,6 +1,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use chat_prefetch::{ahead, prefetch};
+
 use super::outbox::{Bounds, Outbox, Wakes};
 use super::room::Room;
 use super::{Shared, WeakHub};
@@ -43,7 +45,7 @@ impl Shared {
     fn tell_what_waits(&self) {
         let mut wakes = Wakes::default();
         let outboxes = self.coalescing.announce_at_last(&mut wakes);
-        wakes.collect(&outboxes);
+        wakes.add_late(&outboxes);
         self.wake(wakes);
     }
 }
@@ -90,7 +92,9 @@ impl Coalescing {
         let rooms = waiting.take_rooms(None);
         rooms.iter().for_each(|room| room.announce_at_last(wakes));
         self.finish(announcing);
-        waiting.outboxes.iter().filter_map(Weak::upgrade).collect()
+        // To upgrade one is to write to its beginning.
+        let outboxes = ahead(waiting.outboxes.iter(), |soon| prefetch(soon.as_ptr()));
+        outboxes.filter_map(Weak::upgrade).collect()
     }
 
     /// Notes that those who were taken out to be announced are.

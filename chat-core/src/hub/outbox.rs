@@ -116,18 +116,20 @@ pub(crate) struct Wakes {
 impl Wakes {
     pub(crate) fn wake(mut self) {
         let later = self.take_later();
-        self.collect(&later);
+        self.add_late(&later);
+        let tasks = self.wakers.iter().map(Waker::data);
+        tasks.take(WAKERS_ABREAST).for_each(prefetch);
         let mut wakers = self.wakers.into_iter();
         while let Some(waker) = wakers.next() {
-            if let Some(soon) = wakers.as_slice().get(WAKERS_ABREAST) {
+            if let Some(soon) = wakers.as_slice().get(WAKERS_ABREAST - 1) {
                 prefetch(soon.data());
             }
             waker.wake();
         }
     }
 
-    /// Adds those that may have been woken a moment later, and still sleep.
-    pub(super) fn collect(&mut self, outboxes: &[Arc<Outbox>]) {
+    /// Adds those that were to be woken a moment later, if they still sleep.
+    pub(super) fn add_late(&mut self, outboxes: &[Arc<Outbox>]) {
         let mut succession = Succession::after(self);
         for outbox in ahead(outboxes.iter(), |soon| soon.prefetch()) {
             outbox.wake_at_last(self);
@@ -225,7 +227,7 @@ struct State {
     waker: Option<Waker>,
     /// Whether a push is what the waker waits for.
     wants_events: bool,
-    /// Whether somebody has promised to [wake it](Wakes::collect) soon.
+    /// Whether somebody has promised to [wake it](Wakes::add_late) soon.
     is_woken_later: bool,
     /// In a box, because hardly any connection has one, and all have room for it.
     closing: Option<Box<Closing>>,
@@ -289,11 +291,14 @@ impl Outbox {
     /// Notes where in memory its connection is.
     pub(crate) fn note_connection<T>(&self, connection: &T) {
         let address = std::ptr::from_ref(connection).cast_mut().cast();
-        self.connection.store(address, Ordering::Relaxed);
+        // It hardly ever moves, and others read what is beside this.
+        if self.connection.load(Ordering::Relaxed) != address {
+            self.connection.store(address, Ordering::Relaxed);
+        }
     }
 
-    /// Sends for what is looked at when the connection has its turn that was woken right after this one: of itself its
-    /// first `bytes`.
+    /// Sends for what is looked at when the connection has its turn that was woken right after this one: of it the first `bytes`, beside
+    /// its task and its outbox.
     pub(crate) fn prefetch_successor(&self, bytes: usize) {
         self.successor.prefetch(bytes);
     }

@@ -30,7 +30,7 @@ use crate::session::{Done, Session};
 ///   that the peer sees things in the order in which they happened. That it is in a room is told through
 ///   [`Session::reply_about`], as it may be over at any moment; what else is asked about a room may have changed by the time
 ///   that the answer is queued.
-/// - [`encode`](Protocol::encode) appends whole frames and nothing else. What it makes of an event
+/// - [`encode`](Protocol::encode), and so [`encode_batch`](Protocol::encode_batch), appends whole frames and nothing else. What it makes of an event
 ///   depends on the event and the protocol's own state only.
 ///
 /// # Examples
@@ -175,25 +175,17 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{Event, Series, SessionId, Who};
+    use crate::event::Series;
     use crate::hub::Hub;
     use crate::memory::Memory;
-    use crate::name::{Nick, RoomName};
-    use crate::testing::{TestRuntime, at_once};
+    use crate::testing::{TestRuntime, arrival, at_once};
 
     fn writes_a_batch_as_its_events<P: Protocol + Default>() {
         let hub = Hub::new(Arc::new(TestRuntime::new()), at_once());
         let session = Session::open(&hub);
         let memory = Memory::new(usize::MAX);
-        let arrival = |n: u64| {
-            let who = Who {
-                session: SessionId(100 + n),
-                nick: Nick::parse(&format!("guest-{n}")).unwrap(),
-            };
-            let room = RoomName::parse("rust").unwrap();
-            SharedEvent::new(Event::Joined { room, who }, &memory)
-        };
-        let series = Series::new((0..5).map(arrival).collect(), &memory);
+        let arrivals = (0..5).map(|n| arrival("rust", 100 + n, &memory));
+        let series = Series::new(arrivals.collect(), &memory);
         for from in 0..5 {
             let batch = Batch::new(&series, from);
             let (mut together, mut one_by_one) = (Vec::new(), Vec::new());

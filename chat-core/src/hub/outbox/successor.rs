@@ -19,11 +19,14 @@ pub(super) struct Successor {
 }
 
 impl Successor {
-    /// What a runtime looks at before it polls a task.
+    /// What a runtime looks at before it polls a task: in tokio and smol, the head of it and where its future is.
     const TASK: usize = 128;
 
-    /// What is looked at in front of the connection, in the same piece of memory.
+    /// What is in front of the connection in the memory of its task, which is looked at first (`runtime::Runner`).
     const BEFORE_CONNECTION: usize = 64;
+
+    /// As much of a connection is worth it, however large its stream is.
+    const CONNECTION: usize = 512;
 
     fn set(&self, outbox: &Outbox, task: *const ()) {
         let connection = outbox.connection.load(Ordering::Relaxed);
@@ -33,7 +36,7 @@ impl Successor {
         self.outbox.store(outbox, Ordering::Relaxed);
     }
 
-    /// Prefetches all that once, and of the connection its first `bytes`.
+    /// Prefetches all that once, and of the connection its first `bytes`. In the order in which it is looked at.
     pub(super) fn prefetch(&self, bytes: usize) {
         let outbox = self.outbox.load(Ordering::Relaxed);
         if outbox.is_null() {
@@ -42,9 +45,13 @@ impl Successor {
         self.outbox.store(ptr::null_mut(), Ordering::Relaxed);
         prefetch_bytes(self.task.load(Ordering::Relaxed), Self::TASK);
         let connection = self.connection.load(Ordering::Relaxed);
-        let start = connection.wrapping_byte_sub(Self::BEFORE_CONNECTION);
-        prefetch_bytes(start, Self::BEFORE_CONNECTION + bytes);
         prefetch_bytes(outbox, size_of::<Outbox>());
+        // Programs hear of rooms without one.
+        if !connection.is_null() {
+            let start = connection.wrapping_byte_sub(Self::BEFORE_CONNECTION);
+            let bytes = Self::BEFORE_CONNECTION + bytes.min(Self::CONNECTION);
+            prefetch_bytes(start, bytes);
+        }
     }
 }
 
@@ -83,6 +90,13 @@ mod tests {
 
     use super::super::tests::{message, outbox};
     use super::*;
+    use crate::connection::serve_connection;
+    use crate::hub::Hub;
+    use crate::message::{Body, MessageKind};
+    use crate::name::{Nick, RoomName};
+    use crate::protocol::TextProtocol;
+    use crate::runtime::{Runtime, RuntimeExt};
+    use crate::testing::{TestRuntime, at_once, duplex};
 
     struct Task;
 
@@ -145,5 +159,56 @@ mod tests {
 
         outboxes[0].prefetch_successor(64);
         assert_eq!(successor(&outboxes[0]).0, ptr::null());
+    }
+
+    #[test]
+    fn whoever_has_no_connection_has_a_successor_and_is_one() {
+        let outboxes = [100; 2].map(outbox);
+        let task = waker(Arc::new(Task));
+        let mut wakes = Wakes::default();
+        let mut succession = Succession::after(&wakes);
+        for outbox in &outboxes {
+            outbox.fall_asleep(&task, true);
+            outbox.push_room(&message("general", 1), &mut wakes);
+            succession.go_on(outbox, &wakes);
+        }
+        let second = ptr::from_ref(&outboxes[1]).cast();
+        assert_eq!(successor(&outboxes[0]), (second, ptr::null(), task.data()));
+        outboxes[0].prefetch_successor(usize::MAX);
+    }
+
+    #[test]
+    fn rooms_tell_connections_who_comes_next_and_they_use_it_up() {
+        let time = TestRuntime::new();
+        let runtime: Arc<dyn Runtime> = Arc::new(time.clone());
+        let hub = Hub::new(runtime.clone(), at_once());
+        let peers = [(); 3].map(|()| {
+            let (peer, stream) = duplex(1024);
+            let connection = serve_connection(stream, TextProtocol::default(), &hub, &runtime);
+            RuntimeExt::spawn(&*runtime, connection).detach();
+            time.run();
+            peer
+        });
+        let outboxes = ["guest-1", "guest-2", "guest-3"].map(|nick| {
+            let nick = Nick::parse(nick).unwrap();
+            hub.find_nick(&nick).unwrap().1
+        });
+        let room = RoomName::parse("general").unwrap();
+        hub.publish(&room, MessageKind::Say, Body::parse("hello").unwrap())
+            .unwrap();
+        for (outbox, next) in outboxes.iter().zip(&outboxes[1..]) {
+            let (address, connection, task) = successor(outbox);
+            assert_eq!(address, Arc::as_ptr(next).cast());
+            assert_eq!(
+                connection,
+                next.connection.load(Ordering::Relaxed).cast_const()
+            );
+            assert!(!connection.is_null() && !task.is_null());
+        }
+        time.run();
+        for (outbox, peer) in outboxes.iter().zip(peers) {
+            assert!(peer.receive().ends_with(": hello\n"));
+            assert!(successor(outbox).0.is_null());
+        }
     }
 }

@@ -357,7 +357,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "who goes is not told of",
         file: "hub/coalescing.rs",
-        from: r#"        wakes.collect(&outboxes);"#,
+        from: r#"        wakes.add_late(&outboxes);"#,
         to: r#"        drop(outboxes);"#,
     },
     Mutant {
@@ -411,7 +411,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "whoever asks is not told of the latest who came",
         file: "hub/arrivals.rs",
-        from: r#"        self.told = None;
+        from: r#"        self.told = Tails::default();
 "#,
         to: "",
     },
@@ -480,7 +480,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"written.starts.first()"#,
     },
     Mutant {
-        name: "whoever knows most arrivals is told of one too many",
+        name: "whoever knows more than half of the arrivals is told of too many",
+        file: "hub/arrivals.rs",
+        from: r#"next: (tail.len() - left) as u32"#,
+        to: r#"next: 0"#,
+    },
+    Mutant {
+        name: "who is left of arrivals is told of once more",
         file: "event/series.rs",
         from: r#"self.events.len().saturating_sub(count)"#,
         to: r#"self.events.len().saturating_sub(count + 1)"#,
