@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::encoding::{Encodings, Variant};
 use super::{Event, SharedEvent};
@@ -12,6 +13,8 @@ pub(crate) struct Series {
     events: Box<[Arc<SharedEvent>]>,
     weight: usize,
     encodings: Encodings<Written>,
+    /// Whether anybody has heard some of it.
+    is_heard: AtomicBool,
     memory: Arc<Memory>,
 }
 
@@ -36,6 +39,7 @@ impl Series {
             weight: events.iter().map(|event| event.weight()).sum(),
             events,
             encodings: Encodings::default(),
+            is_heard: AtomicBool::new(false),
             memory: Arc::clone(memory),
         };
         memory.charge(series.footprint());
@@ -78,7 +82,7 @@ impl Series {
     }
 
     fn write(&self, variant: Variant, encode: impl Fn(&Event, &mut Vec<u8>)) -> Written {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.weight);
         let starts = self.events.iter().map(|event| {
             let start = bytes.len();
             event.write(variant, &mut bytes, &encode);
@@ -117,9 +121,9 @@ impl<'a> Batch<'a> {
         self.series.events[self.from..].iter().map(|event| &**event)
     }
 
-    /// Appends the bytes of these events in `variant` to `out`, as [`SharedEvent::encode_into`] would one after the other: made
-    /// by `encode` for the first session that asks, and copied for every other one, whichever event its batch begins with. Where there is
-    /// no memory to keep them in, they are made anew each time.
+    /// Appends the bytes of these events in `variant` to `out`: as [`SharedEvent::encode_into`] does one after the other for the
+    /// first session that asks, and at once for every other one, whichever event its batch begins with. Where there is no memory
+    /// to keep them in, they are made anew each time.
     ///
     /// `encode` appends, and leaves what is there already. It may be asked for events that this session does not hear, and others
     /// do. All who use the same variant must encode alike.
@@ -130,17 +134,16 @@ impl<'a> Batch<'a> {
         encode: impl Fn(&Event, &mut Vec<u8>),
     ) {
         let series = self.series;
-        if let [event] = &*series.events {
-            return event.encode_into(variant, out, encode);
-        }
         if let Some(written) = series.encodings.get(variant) {
             return self.copy(written, out);
         }
+        // In a rush many a series is heard by one session alone, before somebody else comes.
+        let is_first = !series.is_heard.swap(true, Ordering::Relaxed);
         let takes = series.likely_footprint();
-        if !series.memory.try_charge(takes) {
+        if is_first || series.len() == 1 || !series.memory.try_charge(takes) {
             return self
                 .events()
-                .for_each(|event| event.write(variant, out, &encode));
+                .for_each(|event| event.encode_into(variant, out, &encode));
         }
         let written = series.write(variant, encode);
         self.copy(&written, out);
@@ -207,11 +210,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_down_is_counted_until_it_is_dropped() {
+    fn what_is_written_down_for_the_second_session_is_counted_until_it_is_dropped() {
         let memory = Memory::new(usize::MAX);
         let series = series(20, &memory);
-        let before = memory.used();
         let batch = Batch::new(&series, 3);
+        batch.encode_into(VARIANT, &mut Vec::new(), write);
+        assert!(series.encodings.get(VARIANT).is_none());
+        let before = memory.used();
         batch.encode_into(VARIANT, &mut Vec::new(), write);
         let bytes = one_by_one(Batch::new(&series, 0)).len();
         let takes = memory.used() - before;
@@ -224,8 +229,10 @@ mod tests {
     fn whoever_is_overtaken_while_it_writes_keeps_nothing() {
         let memory = Memory::new(usize::MAX);
         let series = series(3, &memory);
-        let before = memory.used();
         let batch = Batch::new(&series, 0);
+        // Somebody else was first.
+        batch.encode_into(Variant::new("nothing"), &mut Vec::new(), |_, _| ());
+        let before = memory.used();
         let expected = one_by_one(batch);
         let overtaken = Cell::new(false);
         let mut out = Vec::new();
