@@ -123,7 +123,7 @@ mod tests {
             .iter()
             .zip(&tasks)
             .zip(&connections)
-            .zip([false, true, false, false])
+            .zip([true, false, true, false])
         {
             outbox.note_connection(&**connection);
             if !is_awake {
@@ -148,17 +148,13 @@ mod tests {
         };
         let nobody = (ptr::null(), ptr::null(), ptr::null());
         assert_eq!(successor(&other), nobody);
-        assert_eq!(
-            successor(&outboxes[0]),
-            expected(2),
-            "the second one is awake"
-        );
-        assert_eq!(successor(&outboxes[1]), nobody);
-        assert_eq!(successor(&outboxes[2]), expected(3));
+        assert_eq!(successor(&outboxes[0]), nobody, "it is awake");
+        assert_eq!(successor(&outboxes[1]), expected(3), "so is the third");
+        assert_eq!(successor(&outboxes[2]), nobody);
         assert_eq!(successor(&outboxes[3]), nobody);
 
-        outboxes[0].prefetch_successor(64);
-        assert_eq!(successor(&outboxes[0]).0, ptr::null());
+        outboxes[1].prefetch_successor(64);
+        assert_eq!(successor(&outboxes[1]).0, ptr::null());
     }
 
     #[test]
