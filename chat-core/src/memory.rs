@@ -58,6 +58,11 @@ impl Memory {
         self.used.fetch_update(order, order, charged).is_ok()
     }
 
+    /// Whether so many bytes are free at this moment.
+    pub(crate) fn has_free(&self, bytes: usize) -> bool {
+        bytes <= self.limit.saturating_sub(self.used())
+    }
+
     pub(crate) fn release(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -139,15 +139,13 @@ impl<'a> Batch<'a> {
         }
         // In a rush many a series is heard by one session alone, before somebody else comes.
         let is_first = !series.is_heard.swap(true, Ordering::Relaxed);
-        let takes = series.likely_footprint();
-        if is_first || series.len() == 1 || !series.memory.try_charge(takes) {
+        if is_first || series.len() == 1 || !series.memory.has_free(series.likely_footprint()) {
             return self
                 .events()
                 .for_each(|event| event.encode_into(variant, out, &encode));
         }
         let written = series.write(variant, encode);
         self.copy(&written, out);
-        series.memory.release(takes);
         let takes = written.footprint();
         let memory = &series.memory;
         series.encodings.keep(variant, takes, memory, || written);
