@@ -1,11 +1,13 @@
 use std::future::Future;
+use std::hint::black_box;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Shared;
@@ -27,6 +29,9 @@ pub(super) struct Acceptor<L, F> {
 /// How many connections are accepted before other tasks get their turn.
 const BURST: usize = 128;
 
+/// For how many connections memory is taken at a time, once several have come together.
+const MEMORY_AHEAD: usize = 32;
+
 /// How many peers are told at the same time that they were refused; those beyond are closed without a
 /// word.
 const REFUSALS: usize = 64;
@@ -44,28 +49,55 @@ where
     pub(super) async fn run(self) {
         let first_backoff = self.shared.config.accept_backoff;
         let mut backoff = first_backoff;
+        let mut together = 0;
         loop {
-            for _ in 0..BURST {
-                match self.listener.accept().await {
-                    Ok((stream, peer)) => {
-                        backoff = first_backoff;
-                        self.receive_unharmed(stream, &peer);
+            match self.accept(&mut together).await {
+                Ok((stream, peer)) => {
+                    backoff = first_backoff;
+                    self.receive_unharmed(stream, &peer);
+                }
+                Err(error) if concerns_one_connection(&error) => {
+                    tracing::debug!(%error, "a connection was gone before it was accepted");
+                }
+                Err(error) => {
+                    if let Some(metrics) = self.shared.hub.metrics() {
+                        metrics.accept_failed();
                     }
-                    Err(error) if concerns_one_connection(&error) => {
-                        tracing::debug!(%error, "a connection was gone before it was accepted");
-                    }
-                    Err(error) => {
-                        if let Some(metrics) = self.shared.hub.metrics() {
-                            metrics.accept_failed();
-                        }
-                        tracing::warn!(%error, retry_in = ?backoff, "cannot accept connections");
-                        self.shared.runtime.sleep(backoff).await;
-                        backoff = (backoff * 2).min(first_backoff * 100);
-                    }
+                    tracing::warn!(%error, retry_in = ?backoff, "cannot accept connections");
+                    self.shared.runtime.sleep(backoff).await;
+                    backoff = (backoff * 2).min(first_backoff * 100);
                 }
             }
+        }
+    }
+
+    /// The next connection, after `together` of them that were there without a wait.
+    ///
+    /// If these were several, the next ones are left to wait for each other: else a server that is faster than its
+    /// peers goes to sleep and looks again for each of them, and most have not said anything yet when they are heard.
+    async fn accept(&self, together: &mut usize) -> io::Result<(L::Stream, Address)> {
+        if *together > 0 && together.is_multiple_of(BURST) {
             give_way().await;
         }
+        let mut accept = pin!(self.listener.accept());
+        let accepted = match accept.as_mut().now_or_never() {
+            Some(accepted) => {
+                if *together % MEMORY_AHEAD == 1 {
+                    take_memory_ahead();
+                }
+                accepted
+            }
+            None => {
+                let delay = self.shared.config.accept_delay;
+                if *together > 1 && !delay.is_zero() {
+                    self.shared.runtime.sleep(delay).await;
+                }
+                *together = 0;
+                accept.await
+            }
+        };
+        *together += 1;
+        accepted
     }
 
     /// Receives a connection; should making its protocol panic, only this one is lost.
@@ -188,6 +220,19 @@ impl<S: Unpin, P> Unpin for Served<S, P> {}
 impl Drop for Registration {
     fn drop(&mut self) {
         self.shared.sessions().remove(self.key);
+    }
+}
+
+/// Lets the allocator get memory from the system for the connections that come next, all at once.
+///
+/// The GNU C library gives each thread but the first memory of its own, and makes that larger by single pages, with a
+/// system call for each. What was taken and is given back at once stays there; so this leaves no more behind than is about to be used.
+fn take_memory_ahead() {
+    /// About what one connection takes.
+    const EACH: usize = 2048;
+    if cfg!(target_env = "gnu") {
+        // Less than the library would get as a mapping of its own, and give back.
+        drop(black_box(Vec::<u8>::with_capacity(MEMORY_AHEAD * EACH)));
     }
 }
 

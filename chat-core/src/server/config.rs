@@ -20,6 +20,10 @@ pub struct ServerConfig {
     pub connect_rate: Option<RateLimit>,
     /// How patient it is with each connection.
     pub connection: ConnectionConfig,
+    /// How long connections may have to wait to be accepted after several came at the same moment, so that more can come
+    /// together: when everybody comes back after a restart, they are let in by the dozen. One that comes alone is
+    /// accepted at once, and so is all that waits already. Zero for never. Default: a millisecond.
+    pub accept_delay: Duration,
     /// How long it waits at first after an error of the listener that will not go away by itself, such
     /// as having no file descriptors left; doubled with each further one, up to a hundred times as
     /// long. Default: ten milliseconds.
@@ -33,6 +37,7 @@ impl Default for ServerConfig {
             max_per_address: Some(100),
             connect_rate: RateLimit::new(100, Duration::from_secs(60)),
             connection: ConnectionConfig::default(),
+            accept_delay: Duration::from_millis(1),
             accept_backoff: Duration::from_millis(10),
         }
     }

@@ -130,6 +130,57 @@ fn everyone_who_connects_is_served() {
 }
 
 #[test]
+fn after_several_came_together_the_next_ones_wait_for_each_other() {
+    let config = ServerConfig::default();
+    let delay = config.accept_delay;
+    let world = World::new(config);
+    let come = |count| {
+        let comes = |_| {
+            let (peer, stream) = duplex(1024);
+            world.door.arrive(Ok((stream, Address::Memory)));
+            peer
+        };
+        let peers: Vec<_> = (0..count).map(comes).collect();
+        world.time.run();
+        peers
+    };
+    // Far more than are accepted in a row.
+    let _together = come(3 * 128);
+    assert_eq!(world.asked(), 384, "all that wait are accepted at once");
+    let _early = come(1);
+    world.time.advance(delay / 2);
+    let _late = come(1);
+    assert_eq!(world.asked(), 384);
+    world.time.advance(delay / 2);
+    assert_eq!(world.asked(), 386);
+    let _early = come(1);
+    assert_eq!(world.asked(), 386, "these were several again");
+    world.time.advance(delay);
+    assert_eq!(world.asked(), 387);
+    let _alone = come(1);
+    assert_eq!(world.asked(), 388, "only one had come");
+    let _alone = come(1);
+    assert_eq!(world.asked(), 389, "one after the other");
+}
+
+#[test]
+fn without_a_delay_nobody_waits_to_be_accepted() {
+    let world = World::new(ServerConfig {
+        accept_delay: Duration::ZERO,
+        ..ServerConfig::default()
+    });
+    for _ in 0..3 {
+        let (_peer, stream) = duplex(1024);
+        world.door.arrive(Ok((stream, Address::Memory)));
+    }
+    let peer = world.connect();
+    assert_eq!(world.asked(), 4);
+    assert!(peer.receive().starts_with("* welcome"));
+    let peer = world.connect();
+    assert!(peer.receive().starts_with("* welcome"));
+}
+
+#[test]
 fn accepting_backs_off_from_errors_and_goes_on() {
     let world = World::new(ServerConfig::default());
     for _ in 0..20 {

@@ -171,4 +171,5 @@ net_faults! {
     DropLeaves,
     OnlyTheFirstSlice,
     AcceptForgets,
+    AcceptKeepsItsFirstWaker,
 }

@@ -52,6 +52,8 @@ faults! {
         a_group_counts_the_children_that_panicked,
         a_tcp_stream_can_be_moved_to_a_task,
         a_unix_stream_can_be_moved_to_a_task,
+        an_accept_on_a_tcp_listener_wakes_whoever_polled_it_last,
+        an_accept_on_a_unix_listener_wakes_whoever_polled_it_last,
         tasks_that_wait_when_the_runtime_ends_are_cancelled,
         sleeping_and_reading_tasks_are_dropped_when_the_runtime_ends,
     ];
@@ -144,6 +146,10 @@ faults! {
     a_cancelled_accept_forgets_a_connection: AcceptForgets => [
         a_cancelled_accept_on_a_tcp_listener_loses_no_connection,
         a_cancelled_accept_on_a_unix_listener_loses_no_connection,
+    ];
+    an_accept_keeps_its_first_waker: AcceptKeepsItsFirstWaker => [
+        an_accept_on_a_tcp_listener_wakes_whoever_polled_it_last,
+        an_accept_on_a_unix_listener_wakes_whoever_polled_it_last,
     ];
 }
 

@@ -1,11 +1,11 @@
 //! Sockets with a fault.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -26,6 +26,8 @@ pub(crate) enum NetFault {
     DropLeaves,
     /// A connection is taken, and lost when the caller gives up before it gets it.
     AcceptForgets,
+    /// Whoever polls first is woken, even if somebody else has polled since.
+    AcceptKeepsItsFirstWaker,
 }
 
 pub(crate) struct FaultyNet<N> {
@@ -92,7 +94,16 @@ impl<L: Listener> Listener for FaultyListener<L> {
     type Stream = FaultyStream<L::Stream>;
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
-        let (stream, peer) = self.good.accept().await?;
+        let mut accept = pin!(self.good.accept());
+        let mut first = None;
+        let (stream, peer) = poll_fn(|cx| {
+            if self.fault != NetFault::AcceptKeepsItsFirstWaker {
+                return accept.as_mut().poll(cx);
+            }
+            let waker = first.get_or_insert_with(|| cx.waker().clone());
+            accept.as_mut().poll(&mut Context::from_waker(waker))
+        })
+        .await?;
         if self.fault == NetFault::AcceptForgets {
             let mut waited = false;
             poll_fn(|cx| {

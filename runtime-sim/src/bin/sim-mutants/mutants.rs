@@ -612,6 +612,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"        admitted.in_all -= usize::from(admitted.in_all % 3 != 2);"#,
     },
     Mutant {
+        name: "nobody is let in any more after several came together",
+        file: "server/accept.rs",
+        from: r#"                    self.shared.runtime.sleep(delay).await;"#,
+        to: r#"                    std::future::pending::<()>().await;"#,
+    },
+    Mutant {
         name: "sessions are not told of a shutdown",
         file: "server/mod.rs",
         from: r#"            session.order_quietly(closing, &mut wakes);"#,

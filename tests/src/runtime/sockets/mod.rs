@@ -10,6 +10,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use chat_core::runtime::{Duplex, Listener, RuntimeExt};
+use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -272,6 +273,37 @@ pub(super) fn a_cancelled_accept_loses_no_connection<H: Harness, T: Transport<H:
             waiting_for("what the accepted client wrote");
             assert_eq!(read_exactly::<1>(&mut server).await, id, "in order");
         }
+    });
+}
+
+pub(super) fn an_accept_wakes_whoever_polled_it_last<H: Harness, T: Transport<H::Net>>(harness: H) {
+    let (net, runtime) = (harness.net(), harness.runtime());
+    harness.block_on(async {
+        let place = T::free_place();
+        let listener = T::bind(&net, &place).await.expect("a free place is bound");
+        let addr = listener.local_addr().expect("a listener has an address");
+        let mut accept = Box::pin(async move { listener.accept().await });
+        // Leaves a waker that wakes nobody.
+        assert!(poll_once(accept.as_mut()).is_pending());
+        let (asleep, falls_asleep) = oneshot::channel();
+        let mut asleep = Some(asleep);
+        let task = runtime.spawn(poll_fn(move |cx| {
+            let polled = accept.as_mut().poll(cx);
+            if polled.is_pending()
+                && let Some(asleep) = asleep.take()
+            {
+                let _ = asleep.send(());
+            }
+            polled
+        }));
+        waiting_for("a task that accepts to fall asleep");
+        falls_asleep.await.expect("nobody is there yet");
+        waiting_for("a connection");
+        let client = T::connect(&net, addr).await;
+        let _client = client.expect("the connection is made");
+        waiting_for("a task that accepts, after another waker was left");
+        let accepted = task.await.expect("the task ends well");
+        accepted.expect("accepting works");
     });
 }
 
