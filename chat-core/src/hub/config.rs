@@ -52,7 +52,7 @@ pub struct HubConfig {
     pub decision_timeout: Duration,
     /// How long members may have to wait for the news that others came or went, so that what happens within that
     /// time is one write to each of them: when everybody comes back after a restart, that is most of what a server
-    /// does. Nothing overtakes it: a message that comes meanwhile takes it along. Zero tells it at once. Default: ten
+    /// does. Nothing overtakes it: a message that comes meanwhile takes it along. Zero tells it at once. Default: five
     /// milliseconds.
     pub presence_delay: Duration,
 }
@@ -72,7 +72,7 @@ impl Default for HubConfig {
             message_id_memory: Duration::from_secs(10 * 60),
             server_nick: Nick::server(),
             decision_timeout: Duration::from_secs(5),
-            presence_delay: Duration::from_millis(10),
+            presence_delay: Duration::from_millis(5),
         }
     }
 }
