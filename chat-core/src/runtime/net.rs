@@ -253,6 +253,8 @@ pub const BACKLOG: u16 = 4096;
 ///
 /// - [`accept`](Listener::accept) is cancel safe: dropping its future loses no connection, and the
 ///   next call gets it.
+/// - Its future may be polled at any time, whoever was woken or not, and wakes whoever polled it last: the server
+///   looks whether somebody is there before it sleeps.
 /// - An error concerns one connection or one moment (the peer was gone, no file descriptors were
 ///   left); the listener stays usable and may be asked again.
 /// - Dropping the listener stops listening.

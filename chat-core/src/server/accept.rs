@@ -26,8 +26,12 @@ pub(super) struct Acceptor<L, F> {
     pub(super) shared: Arc<Shared>,
 }
 
-/// How many connections are accepted before other tasks get their turn.
-const BURST: usize = 128;
+/// How many connections are accepted before other tasks get their turn. Fewer than what a task may do in a row on
+/// tokio (128), which would then say that nobody is there.
+const BURST: usize = 100;
+
+/// How many have to come together for the next ones to wait for each other.
+const RUSH: usize = 8;
 
 /// For how many connections memory is taken at a time, once several have come together.
 const MEMORY_AHEAD: usize = 32;
@@ -71,9 +75,9 @@ where
         }
     }
 
-    /// The next connection, after `together` of them that were there without a wait.
+    /// The next connection, or an error of the listener; `together` is how many of both there were since it last slept.
     ///
-    /// If these were several, the next ones are left to wait for each other: else a server that is faster than its
+    /// If these were many, the next ones are left to wait for each other: else a server that is faster than its
     /// peers goes to sleep and looks again for each of them, and most have not said anything yet when they are heard.
     async fn accept(&self, together: &mut usize) -> io::Result<(L::Stream, Address)> {
         if *together > 0 && together.is_multiple_of(BURST) {
@@ -89,7 +93,7 @@ where
             }
             None => {
                 let delay = self.shared.config.accept_delay;
-                if *together > 1 && !delay.is_zero() {
+                if *together >= RUSH && !delay.is_zero() {
                     self.shared.runtime.sleep(delay).await;
                 }
                 *together = 0;
@@ -226,7 +230,8 @@ impl Drop for Registration {
 /// Lets the allocator get memory from the system for the connections that come next, all at once.
 ///
 /// The GNU C library gives each thread but the first memory of its own, and makes that larger by single pages, with a
-/// system call for each. What was taken and is given back at once stays there; so this leaves no more behind than is about to be used.
+/// system call for each. What was taken and is given back at once stays there; so this leaves no more behind than is
+/// about to be used.
 fn take_memory_ahead() {
     /// About what one connection takes.
     const EACH: usize = 2048;

@@ -20,9 +20,10 @@ pub struct ServerConfig {
     pub connect_rate: Option<RateLimit>,
     /// How patient it is with each connection.
     pub connection: ConnectionConfig,
-    /// How long connections may have to wait to be accepted after several came at the same moment, so that more can come
-    /// together: when everybody comes back after a restart, they are let in by the dozen. One that comes alone is
-    /// accepted at once, and so is all that waits already. Zero for never. Default: a millisecond.
+    /// How long connections may have to wait to be accepted after eight or more came at the same moment, so that more
+    /// can come together: when everybody comes back after a restart, they are let in by the dozen. The runtime's timer
+    /// may add to it (tokio's: up to a millisecond). Those that wait already are accepted at once, and so is whoever comes when there
+    /// is no such rush. Zero for never. Default: a millisecond.
     pub accept_delay: Duration,
     /// How long it waits at first after an error of the listener that will not go away by itself, such
     /// as having no file descriptors left; doubled with each further one, up to a hundred times as

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::framing::Frame;
 use crate::protocol::{Delivery, Flow, TextProtocol};
-use crate::runtime::Timer;
+use crate::runtime::{RuntimeExt, Timer, give_way};
 use crate::session::Session;
 use crate::testing::{Flag, TestRuntime, TestStream, at_once, duplex};
 
@@ -51,6 +51,11 @@ impl Listener for Door {
 }
 
 impl Door {
+    /// How often somebody was let in through it, or an error came of it.
+    fn asked(&self) -> usize {
+        self.0.lock().unwrap().asked
+    }
+
     fn arrive(&self, arrival: io::Result<(TestStream, Address)>) {
         let mut queue = self.0.lock().unwrap();
         queue.arrivals.push_back(arrival);
@@ -83,8 +88,25 @@ impl World {
         self.connect_from(Address::Memory, 64 * 1024)
     }
 
+    /// So many who are at the door at the same moment.
+    fn arrive(&self, count: usize) -> Vec<TestStream> {
+        let arrives = |_| {
+            let (peer, stream) = duplex(1024);
+            self.door.arrive(Ok((stream, Address::Memory)));
+            peer
+        };
+        (0..count).map(arrives).collect()
+    }
+
+    /// The same, and what the server then does before any time passes.
+    fn come(&self, count: usize) -> Vec<TestStream> {
+        let peers = self.arrive(count);
+        self.time.run();
+        peers
+    }
+
     fn asked(&self) -> usize {
-        self.door.0.lock().unwrap().asked
+        self.door.asked()
     }
 
     /// Shuts down while the time moves in steps of 100 ms; the report and how long it took.
@@ -130,37 +152,50 @@ fn everyone_who_connects_is_served() {
 }
 
 #[test]
-fn after_several_came_together_the_next_ones_wait_for_each_other() {
+fn after_many_came_together_the_next_ones_wait_for_each_other() {
     let config = ServerConfig::default();
     let delay = config.accept_delay;
     let world = World::new(config);
-    let come = |count| {
-        let comes = |_| {
-            let (peer, stream) = duplex(1024);
-            world.door.arrive(Ok((stream, Address::Memory)));
-            peer
-        };
-        let peers: Vec<_> = (0..count).map(comes).collect();
-        world.time.run();
-        peers
-    };
     // Far more than are accepted in a row.
-    let _together = come(3 * 128);
-    assert_eq!(world.asked(), 384, "all that wait are accepted at once");
-    let _early = come(1);
+    let _together = world.come(400);
+    assert_eq!(world.asked(), 400, "all that wait are accepted at once");
+    let _early = world.come(1);
     world.time.advance(delay / 2);
-    let _late = come(1);
-    assert_eq!(world.asked(), 384);
+    let _late = world.come(8);
+    assert_eq!(world.asked(), 400);
     world.time.advance(delay / 2);
-    assert_eq!(world.asked(), 386);
-    let _early = come(1);
-    assert_eq!(world.asked(), 386, "these were several again");
+    assert_eq!(world.asked(), 409);
+    let _early = world.come(1);
+    assert_eq!(world.asked(), 409, "these were many again");
     world.time.advance(delay);
-    assert_eq!(world.asked(), 387);
-    let _alone = come(1);
-    assert_eq!(world.asked(), 388, "only one had come");
-    let _alone = come(1);
-    assert_eq!(world.asked(), 389, "one after the other");
+    assert_eq!(world.asked(), 410);
+    let _few = world.come(7);
+    assert_eq!(world.asked(), 417, "only one had come");
+    let _alone = world.come(1);
+    assert_eq!(world.asked(), 418, "only few had come");
+    let _alone = world.come(1);
+    assert_eq!(world.asked(), 419, "one after the other");
+}
+
+#[test]
+fn a_rush_leaves_others_their_turns() {
+    let world = World::new(ServerConfig::default());
+    let _peers = world.arrive(400);
+    let (door, seen) = (world.door.clone(), Arc::new(Mutex::new(vec![0])));
+    let turns = Arc::clone(&seen);
+    let neighbour = world.time.spawn(async move {
+        while door.asked() < 400 {
+            turns.lock().unwrap().push(door.asked());
+            give_way().await;
+        }
+    });
+    neighbour.detach();
+    world.time.run();
+    assert_eq!(world.asked(), 400);
+    seen.lock().unwrap().push(400);
+    let seen = seen.lock().unwrap();
+    let mut strides = seen.windows(2).map(|turns| turns[1] - turns[0]);
+    assert!(strides.all(|accepted| accepted <= 128), "{seen:?}");
 }
 
 #[test]
@@ -169,12 +204,9 @@ fn without_a_delay_nobody_waits_to_be_accepted() {
         accept_delay: Duration::ZERO,
         ..ServerConfig::default()
     });
-    for _ in 0..3 {
-        let (_peer, stream) = duplex(1024);
-        world.door.arrive(Ok((stream, Address::Memory)));
-    }
+    let _peers = world.arrive(40);
     let peer = world.connect();
-    assert_eq!(world.asked(), 4);
+    assert_eq!(world.asked(), 41);
     assert!(peer.receive().starts_with("* welcome"));
     let peer = world.connect();
     assert!(peer.receive().starts_with("* welcome"));

@@ -55,12 +55,14 @@ impl Plan {
             plan.draw_hooks(&mut random);
             plan.draw_memory(&mut random);
             plan.draw_interrupted(&mut random);
-            plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
+            plan.config.presence_ms = *random.pick(&[5, 5, 5, 0, 1, 100, 1_000]);
             plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload), span);
             plan.draw_detection(&mut Random::new(seed ^ 0xde7e, Purpose::Workload));
             plan.draw_whispers(&mut Random::new(seed ^ 0x3a15, Purpose::Workload), span);
             let mut random = Random::new(seed ^ 0x1a7e, Purpose::Workload);
             plan.config.late_wake = *random.pick(&[0, 0, 0, 10, 200]);
+            let mut random = Random::new(seed ^ 0xacce, Purpose::Workload);
+            plan.config.accept_ms = *random.pick(&[1, 1, 1, 0, 10, 100]);
         }
         plan
     }

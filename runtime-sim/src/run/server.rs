@@ -291,6 +291,7 @@ impl Host {
             .filter(|&limit| limit > 0);
         let connect_rate = u32::try_from(config.connect_rate).unwrap_or(u32::MAX);
         server.connect_rate = RateLimit::new(connect_rate, Duration::from_secs(1));
+        server.accept_delay = ms(config.accept_ms);
         server.connection = connection_config(config);
         let server = Server::new(hub.clone(), Arc::clone(runtime), server);
         for (tongue, listener) in listeners {

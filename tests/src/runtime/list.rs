@@ -113,6 +113,7 @@ macro_rules! __runtime_cases {
             a_tcp_stream_can_be_moved_to_a_task => sockets::a_stream_can_be_moved_to_a_task::<H, Tcp>,
             a_cancelled_accept_on_a_tcp_listener_loses_no_connection => sockets::a_cancelled_accept_loses_no_connection::<H, Tcp>,
             an_accept_on_a_tcp_listener_wakes_whoever_polled_it_last => sockets::an_accept_wakes_whoever_polled_it_last::<H, Tcp>,
+            an_accept_on_a_tcp_listener_finds_whoever_came_since_it_was_polled => sockets::an_accept_finds_whoever_came_since_it_was_polled::<H, Tcp>,
             a_burst_of_tcp_connections_waits_to_be_accepted => sockets::a_burst_of_connections_waits_to_be_accepted::<H, Tcp>,
             tcp_sockets_can_be_made_on_a_foreign_thread => sockets::sockets_can_be_made_on_a_foreign_thread::<H, Tcp>,
             a_tcp_port_of_zero_picks_a_free_port => sockets::tcp::a_port_of_zero_picks_a_free_port,
@@ -146,7 +147,10 @@ macro_rules! __runtime_cases {
             a_unix_stream_can_be_moved_to_a_task => sockets::a_stream_can_be_moved_to_a_task::<H, Unix>,
             #[cfg(unix)]
             a_cancelled_accept_on_a_unix_listener_loses_no_connection => sockets::a_cancelled_accept_loses_no_connection::<H, Unix>,
+            #[cfg(unix)]
             an_accept_on_a_unix_listener_wakes_whoever_polled_it_last => sockets::an_accept_wakes_whoever_polled_it_last::<H, Unix>,
+            #[cfg(unix)]
+            an_accept_on_a_unix_listener_finds_whoever_came_since_it_was_polled => sockets::an_accept_finds_whoever_came_since_it_was_polled::<H, Unix>,
             #[cfg(unix)]
             a_burst_of_unix_connections_waits_to_be_accepted => sockets::a_burst_of_connections_waits_to_be_accepted::<H, Unix>,
             #[cfg(unix)]

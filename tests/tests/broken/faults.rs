@@ -172,4 +172,5 @@ net_faults! {
     OnlyTheFirstSlice,
     AcceptForgets,
     AcceptKeepsItsFirstWaker,
+    AcceptCountsOnItsWaker,
 }

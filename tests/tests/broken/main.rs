@@ -151,6 +151,10 @@ faults! {
         an_accept_on_a_tcp_listener_wakes_whoever_polled_it_last,
         an_accept_on_a_unix_listener_wakes_whoever_polled_it_last,
     ];
+    an_accept_counts_on_its_waker: AcceptCountsOnItsWaker => [
+        an_accept_on_a_tcp_listener_finds_whoever_came_since_it_was_polled,
+        an_accept_on_a_unix_listener_finds_whoever_came_since_it_was_polled,
+    ];
 }
 
 /// Makes the fault afresh for every case.

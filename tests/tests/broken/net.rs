@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
 use chat_core::runtime::{Address, Duplex, Listener, Net};
 use futures::io::{AsyncRead, AsyncWrite, IoSlice};
+use futures::task::AtomicWaker;
 
 /// What is wrong with the sockets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) enum NetFault {
     AcceptForgets,
     /// Whoever polls first is woken, even if somebody else has polled since.
     AcceptKeepsItsFirstWaker,
+    /// Whoever polls with another waker than before has to wait for it to be woken.
+    AcceptCountsOnItsWaker,
 }
 
 pub(crate) struct FaultyNet<N> {
@@ -44,6 +47,16 @@ pub(crate) struct FaultyStream<S: Duplex> {
     good: Option<S>,
     fault: NetFault,
     closed: bool,
+}
+
+/// Wakes whoever has polled last.
+#[derive(Default)]
+struct Relay(AtomicWaker);
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
 }
 
 impl<N> FaultyNet<N> {
@@ -95,13 +108,22 @@ impl<L: Listener> Listener for FaultyListener<L> {
 
     async fn accept(&self) -> io::Result<(Self::Stream, Address)> {
         let mut accept = pin!(self.good.accept());
-        let mut first = None;
-        let (stream, peer) = poll_fn(|cx| {
-            if self.fault != NetFault::AcceptKeepsItsFirstWaker {
-                return accept.as_mut().poll(cx);
+        let mut last = None;
+        let relay = Arc::new(Relay::default());
+        let waker = Waker::from(Arc::clone(&relay));
+        let (stream, peer) = poll_fn(|cx| match self.fault {
+            NetFault::AcceptKeepsItsFirstWaker => {
+                let first = last.get_or_insert_with(|| cx.waker().clone());
+                accept.as_mut().poll(&mut Context::from_waker(first))
             }
-            let waker = first.get_or_insert_with(|| cx.waker().clone());
-            accept.as_mut().poll(&mut Context::from_waker(waker))
+            NetFault::AcceptCountsOnItsWaker => {
+                relay.0.register(cx.waker());
+                match last.replace(cx.waker().clone()) {
+                    Some(last) if !last.will_wake(cx.waker()) => Poll::Pending,
+                    _ => accept.as_mut().poll(&mut Context::from_waker(&waker)),
+                }
+            }
+            _ => accept.as_mut().poll(cx),
         })
         .await?;
         if self.fault == NetFault::AcceptForgets {

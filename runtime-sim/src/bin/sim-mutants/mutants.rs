@@ -612,7 +612,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: r#"        admitted.in_all -= usize::from(admitted.in_all % 3 != 2);"#,
     },
     Mutant {
-        name: "nobody is let in any more after several came together",
+        name: "nobody is let in any more after many came together",
         file: "server/accept.rs",
         from: r#"                    self.shared.runtime.sleep(delay).await;"#,
         to: r#"                    std::future::pending::<()>().await;"#,

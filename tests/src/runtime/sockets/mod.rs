@@ -7,7 +7,8 @@ pub(super) mod unix;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
 use chat_core::runtime::{Duplex, Listener, RuntimeExt};
 use futures::channel::oneshot;
@@ -304,6 +305,41 @@ pub(super) fn an_accept_wakes_whoever_polled_it_last<H: Harness, T: Transport<H:
         waiting_for("a task that accepts, after another waker was left");
         let accepted = task.await.expect("the task ends well");
         accepted.expect("accepting works");
+    });
+}
+
+pub(super) fn an_accept_finds_whoever_came_since_it_was_polled<H: Harness, T: Transport<H::Net>>(
+    harness: H,
+) {
+    /// A waker that tells that it was woken, and wakes nobody else.
+    struct Bell(Mutex<Option<oneshot::Sender<()>>>);
+
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            let ringer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(ringer) = ringer {
+                let _ = ringer.send(());
+            }
+        }
+    }
+
+    let net = harness.net();
+    harness.block_on(async {
+        let place = T::free_place();
+        let listener = T::bind(&net, &place).await.expect("a free place is bound");
+        let addr = listener.local_addr().expect("a listener has an address");
+        let (ringer, rings) = oneshot::channel();
+        let bell = Waker::from(Arc::new(Bell(Mutex::new(Some(ringer)))));
+        let mut accept = pin!(listener.accept());
+        let polled = accept.as_mut().poll(&mut Context::from_waker(&bell));
+        assert!(polled.is_pending(), "nobody is there yet");
+        waiting_for("a connection");
+        let client = T::connect(&net, addr).await;
+        let _client = client.expect("the connection is made");
+        waiting_for("the waker of an accept");
+        rings.await.expect("nothing was accepted yet");
+        waiting_for("an accept whose waker was woken before");
+        accept.await.expect("accepting works");
     });
 }
 
