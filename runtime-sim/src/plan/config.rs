@@ -133,7 +133,7 @@ config! {
     /// `HubConfig::decision_timeout` in milliseconds.
     decision_ms = 5_000,
     /// `HubConfig::presence_delay` in milliseconds.
-    presence_ms = 5,
+    presence_ms = 10,
     /// `ServerConfig::accept_delay` in milliseconds.
     accept_ms = 1,
     /// How many milliseconds a shutdown may take.

@@ -55,7 +55,7 @@ impl Plan {
             plan.draw_hooks(&mut random);
             plan.draw_memory(&mut random);
             plan.draw_interrupted(&mut random);
-            plan.config.presence_ms = *random.pick(&[5, 5, 5, 0, 1, 100, 1_000]);
+            plan.config.presence_ms = *random.pick(&[10, 10, 10, 0, 1, 100, 1_000]);
             plan.draw_library(&mut Random::new(seed ^ 0x11b0, Purpose::Workload), span);
             plan.draw_detection(&mut Random::new(seed ^ 0xde7e, Purpose::Workload));
             plan.draw_whispers(&mut Random::new(seed ^ 0x3a15, Purpose::Workload), span);
