@@ -121,7 +121,9 @@ fn run(sim: &Path, mutant: Option<usize>, first: u64, options: &Options) -> Verd
         let mut lines = text.lines();
         lines.find_map(|line| line.strip_prefix(beginning))
     };
-    let seed = after("seed ").and_then(|rest| rest.trim_end_matches(':').parse().ok());
+    // Not that of a plan that was made smaller, which has no colon.
+    let mut lines = text.lines();
+    let seed = lines.find_map(|line| line.strip_prefix("seed ")?.strip_suffix(':')?.parse().ok());
     let steps = after("; ").and_then(|rest| rest.split(' ').next()?.parse().ok());
     match seed {
         Some(seed) => Verdict::Killed {
