@@ -37,12 +37,16 @@ impl Memory {
 
     /// How much one queue, or one room, may hold at this moment.
     pub(crate) fn share(&self) -> usize {
-        self.limit.saturating_sub(self.used()) / PART
+        self.free() / PART
     }
 
     /// The same for what a session holds, which is never less than [`FLOOR`](Self::FLOOR).
     pub(crate) fn session_share(&self) -> usize {
         self.share().max(Self::FLOOR)
+    }
+
+    fn free(&self) -> usize {
+        self.limit.saturating_sub(self.used())
     }
 
     /// Counts `bytes` that are needed whatever is free.
@@ -60,7 +64,7 @@ impl Memory {
 
     /// Whether so many bytes are free at this moment.
     pub(crate) fn has_free(&self, bytes: usize) -> bool {
-        bytes <= self.limit.saturating_sub(self.used())
+        bytes <= self.free()
     }
 
     pub(crate) fn release(&self, bytes: usize) {

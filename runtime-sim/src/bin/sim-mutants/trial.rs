@@ -112,23 +112,28 @@ fn run(sim: &Path, mutant: Option<usize>, first: u64, options: &Options) -> Verd
     if let Some(number) = mutant {
         command.env(SWITCH, number.to_string());
     }
-    let text = match output_within(&mut command, Duration::from_secs(options.patience)) {
-        Ok(Some(text)) => text,
-        Ok(None) => return Verdict::Unfinished(options.patience),
-        Err(error) => return Verdict::Unusable(error.to_string()),
-    };
-    let after = |beginning: &str| {
+    match output_within(&mut command, Duration::from_secs(options.patience)) {
+        Ok(Some(text)) => judge(&text, first),
+        Ok(None) => Verdict::Unfinished(options.patience),
+        Err(error) => Verdict::Unusable(error.to_string()),
+    }
+}
+
+/// What the simulator's words mean, when it has run seeds from `first` on.
+fn judge(text: &str, first: u64) -> Verdict {
+    let between = |beginning: &str, end: &str| {
         let mut lines = text.lines();
-        lines.find_map(|line| line.strip_prefix(beginning))
+        lines.find_map(|line| line.strip_prefix(beginning)?.strip_suffix(end))
     };
-    // Not that of a plan that was made smaller, which has no colon.
-    let mut lines = text.lines();
-    let seed = lines.find_map(|line| line.strip_prefix("seed ")?.strip_suffix(':')?.parse().ok());
-    let steps = after("; ").and_then(|rest| rest.split(' ').next()?.parse().ok());
+    // Without the colon it is that of the plan that was made smaller.
+    let seed = between("seed ", ":").and_then(|seed| seed.parse().ok());
+    let steps = between("; ", " steps are enough:").and_then(|steps| steps.parse().ok());
     match seed {
         Some(seed) => Verdict::Killed {
             seed,
-            promise: after("broken promise: ").unwrap_or("(not told)").into(),
+            promise: between("broken promise: ", "")
+                .unwrap_or("(not told)")
+                .into(),
             small: steps.map(|steps| Small { steps, seed }),
         },
         None if text.contains("faults that struck") => Verdict::Alive,
@@ -174,4 +179,41 @@ fn read_all(stream: Option<impl Read>, _reading: mpsc::Sender<()>) -> Vec<u8> {
         let _ = stream.read_to_end(&mut bytes);
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_is_the_one_that_broke_the_promise_and_not_that_of_the_small_plan() {
+        let plan = "; 4 steps are enough:\nseed 1\nset clients 3\n";
+        let report = "14773 seeds, 1 failed\nseed 14772:\nbroken promise: nothing is lost\n";
+        for text in [format!("{plan}{report}"), format!("{report}{plan}")] {
+            match judge(&text, 7) {
+                Verdict::Killed {
+                    seed: 14_772,
+                    promise,
+                    small: Some(small),
+                } => assert_eq!((&*promise, small.steps), ("nothing is lost", 4)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn who_survives_is_alive_and_who_takes_the_process_along_is_found() {
+        assert!(matches!(
+            judge("20000 seeds, 0 failed\nfaults that struck:\n", 7),
+            Verdict::Alive
+        ));
+        assert!(matches!(
+            judge("stack overflow\n", 7),
+            Verdict::Killed {
+                seed: 7,
+                small: None,
+                ..
+            }
+        ));
+    }
 }
